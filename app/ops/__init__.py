@@ -1,0 +1,1 @@
+"""Running Forecourt on one machine: embedded servers and the supervisor behind `./dev run`."""
