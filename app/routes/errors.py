@@ -1,0 +1,180 @@
+"""One mapper from what went wrong to an answer: page, htmx fragment or problem JSON (RFC 9457).
+
+The class of the error decides the status and the words; nothing else in the product writes an
+error answer. Tracebacks go to the log and nowhere else. JSON answers carry `message`, `errorCode`
+and `requestId` beside the members of RFC 9457 (contract §4).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, make_response, render_template, request
+from jinja2 import TemplateError
+from markupsafe import escape
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from app.log import get_logger
+from app.services.errors import AlreadyRunning, HubError, InputInvalid, TooMany
+
+log = get_logger(__name__)
+PROBLEM_JSON = "application/problem+json"
+
+# Answers of the web framework itself. 401 and 403 of the access layer come through here too.
+HTTP_WORDS = {
+    400: ("bad_request", "Forecourt could not read this request."),
+    401: ("authentication_required", "Sign in to go on."),
+    403: ("forbidden", "Your role does not allow this. Ask an administrator of the dealership."),
+    404: ("not_found", "There is nothing at this address, or it belongs to another dealership."),
+    405: ("method_not_allowed", "This address does not support that kind of request."),
+    413: ("too_large", "What was sent is too large."),
+    415: ("unsupported_media_type", "Send JSON with the header Content-Type: application/json."),
+    429: ("too_many_requests", "Too many requests in a short time. Wait a moment, then try again."),
+    500: ("internal_error", "Something went wrong in Forecourt. Nothing was saved by this step."),
+    503: ("unavailable", "Forecourt cannot do this right now. Try again in a minute."),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the answer says, before it takes a shape."""
+
+    status: int
+    code: str
+    message: str
+    fields: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return HTTPStatus(self.status).phrase
+
+
+def register(app: Flask) -> None:
+    """Installs the mapper for our errors, the framework's and everything unforeseen."""
+    app.register_error_handler(HubError, hub_error)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, unforeseen)
+
+
+def hub_error(error: HubError) -> Response:
+    if error.status >= 500:
+        log.error("request_failed", error_code=error.code, facts=error.facts, exc_info=error)
+    else:
+        log.info("request_refused", error_code=error.code, facts=error.facts)
+    return answer(problem_of(error))
+
+
+def http_error(error: HTTPException) -> Response:
+    if error.response is not None or error.code is None or error.code < 400:
+        return make_response(error.get_response())
+    code, message = HTTP_WORDS.get(error.code, ("http_error", error.name + "."))
+    headers = {
+        name: value
+        for name, value in error.get_headers()
+        if name.lower() not in ("content-type", "content-length")
+    }
+    return answer(Problem(error.code, code, message, headers=headers))
+
+
+def unforeseen(error: Exception) -> Response:
+    """A defect: all of it into the log, none of it into the answer."""
+    log.error("request_crashed", error=type(error).__name__, exc_info=error)
+    code, message = HTTP_WORDS[500]
+    return answer(Problem(500, code, message))
+
+
+def problem_of(error: HubError) -> Problem:
+    """Which status, code and members a product error becomes; pages and JSON differ in one case.
+
+    Invalid input is 422 for a form that htmx swaps in place and 400 for programs (row 22).
+    """
+    if isinstance(error, InputInvalid):
+        status = 400 if wants_json() else error.status
+        return Problem(status, error.code, error.user_message, fields=error.fields)
+    if isinstance(error, AlreadyRunning):
+        extra = {"existingRunId": error.run_id}
+        return Problem(error.status, error.code, error.user_message, extra=extra)
+    if isinstance(error, TooMany):
+        extra = {"retryAfterSeconds": error.retry_after}
+        headers = {"Retry-After": str(error.retry_after)}
+        return Problem(error.status, error.code, error.user_message, extra=extra, headers=headers)
+    return Problem(error.status, error.code, error.user_message)
+
+
+def answer(problem: Problem) -> Response:
+    """Gives the problem the shape that the asker understands."""
+    if wants_json():
+        made = problem_json(problem)
+    elif request.headers.get("HX-Request") == "true":
+        made = _fragment(problem)
+    else:
+        made = _page(problem)
+    made.status_code = problem.status
+    made.headers.extend(problem.headers)
+    made.headers["Cache-Control"] = "no-store"
+    return made
+
+
+def problem_json(problem: Problem) -> Response:
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.message,
+        "message": problem.message,
+        "errorCode": problem.code,
+        "requestId": request_id(),
+        **problem.extra,
+    }
+    if problem.fields:
+        body["errors"] = problem.fields
+    return Response(orjson.dumps(body), problem.status, content_type=PROBLEM_JSON)
+
+
+def wants_json() -> bool:
+    """Programs get JSON: everything below /api, and only there."""
+    return request.path.startswith("/api/")
+
+
+def request_id() -> str:
+    """The id of this request, as in the log and in the X-Request-ID header."""
+    if "request_id" not in g:
+        g.request_id = secrets.token_hex(8)
+    return str(g.request_id)
+
+
+def _fragment(problem: Problem) -> Response:
+    """A message for the alert region; the part that asked keeps its content."""
+    made = _rendered(["errors/_message.html"], problem)
+    made.headers["HX-Retarget"] = "#alerts"
+    made.headers["HX-Reswap"] = "innerHTML"
+    return made
+
+
+def _page(problem: Problem) -> Response:
+    return _rendered([f"errors/{problem.status}.html", "errors/error.html"], problem)
+
+
+def _rendered(templates: list[str], problem: Problem) -> Response:
+    """The template, or plain words when even that fails: the database may be what is down."""
+    try:
+        html = render_template(templates, problem=problem, request_id=request_id())
+    except (TemplateError, SQLAlchemyError, HubError) as error:
+        log.warning("error_page_failed", error=type(error).__name__, reason=str(error)[:200])
+        html = _plain(problem)
+    return Response(html, problem.status, content_type="text/html; charset=utf-8")
+
+
+def _plain(problem: Problem) -> str:
+    return (
+        f"<!doctype html><html lang=en-AU><title>{problem.title}</title>"
+        f"<h1>{problem.title}</h1><p>{escape(problem.message)}</p>"
+        f"<p>Reference <code>{escape(request_id())}</code></p><p><a href=/>Start page</a></p>"
+    )
