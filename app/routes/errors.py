@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import orjson
 from flask import Flask, Response, g, make_response, render_template, request
@@ -24,6 +25,9 @@ from app.services.errors import AlreadyRunning, HubError, InputInvalid, TooMany
 
 log = get_logger(__name__)
 PROBLEM_JSON = "application/problem+json"
+
+# Statuses with a page of their own; others share one, and faults of ours share 500.html.
+PAGES = {401, 403, 404, 409, 422, 429, *range(500, 600)}
 
 # Answers of the web framework itself. 401 and 403 of the access layer come through here too.
 HTTP_WORDS = {
@@ -50,10 +54,16 @@ class Problem:
     fields: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    own_words: bool = True
 
     @property
     def title(self) -> str:
         return HTTPStatus(self.status).phrase
+
+    @property
+    def page_message(self) -> str | None:
+        """The error's own sentence; the framework's errors have better words on their page."""
+        return self.message if self.own_words else None
 
 
 def register(app: Flask) -> None:
@@ -80,14 +90,14 @@ def http_error(error: HTTPException) -> Response:
         for name, value in error.get_headers()
         if name.lower() not in ("content-type", "content-length")
     }
-    return answer(Problem(error.code, code, message, headers=headers))
+    return answer(Problem(error.code, code, message, headers=headers, own_words=False))
 
 
 def unforeseen(error: Exception) -> Response:
     """A defect: all of it into the log, none of it into the answer."""
     log.error("request_crashed", error=type(error).__name__, exc_info=error)
     code, message = HTTP_WORDS[500]
-    return answer(Problem(500, code, message))
+    return answer(Problem(500, code, message, own_words=False))
 
 
 def problem_of(error: HubError) -> Problem:
@@ -151,22 +161,40 @@ def request_id() -> str:
 
 
 def _fragment(problem: Problem) -> Response:
-    """A message for the alert region; the part that asked keeps its content."""
-    made = _rendered(["errors/_message.html"], problem)
+    """A message for the alert region; the part that asked keeps its content.
+
+    Signed out during a poll: the whole page goes to the sign-in, not a form into a card.
+    """
+    made = _rendered("errors/_message.html", problem)
     made.headers["HX-Retarget"] = "#alerts"
     made.headers["HX-Reswap"] = "innerHTML"
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        came_from = urlsplit(request.headers.get("HX-Current-URL", ""))
+        place = came_from.path + (f"?{came_from.query}" if came_from.query else "")
+        made.headers["HX-Redirect"] = f"/login?next={quote(place or '/', safe='')}"
     return made
 
 
 def _page(problem: Problem) -> Response:
-    return _rendered([f"errors/{problem.status}.html", "errors/error.html"], problem)
+    own = f"errors/{min(problem.status, 500)}.html"
+    return _rendered(own if problem.status in PAGES else "errors/page.html", problem)
 
 
-def _rendered(templates: list[str], problem: Problem) -> Response:
+def _rendered(template: str, problem: Problem) -> Response:
     """The template, or plain words when even that fails: the database may be what is down."""
+    fragment = template.endswith("_message.html")
     try:
-        html = render_template(templates, problem=problem, request_id=request_id())
-    except (TemplateError, SQLAlchemyError, HubError) as error:
+        html = render_template(
+            template,
+            message=problem.message if fragment else problem.page_message,
+            reference=request_id(),
+            retry_after=problem.extra.get("retryAfterSeconds"),
+            heading=problem.title,
+            happened=problem.message,
+            means="Nothing was changed.",
+            next_step="Go back, look at what was sent, and try again.",
+        )
+    except (TemplateError, SQLAlchemyError, HubError, LookupError, RuntimeError) as error:
         log.warning("error_page_failed", error=type(error).__name__, reason=str(error)[:200])
         html = _plain(problem)
     return Response(html, problem.status, content_type="text/html; charset=utf-8")

@@ -207,7 +207,7 @@ def _json_content(answer: type[BaseModel] | dict[str, Any]) -> dict[str, Any]:
 
 def _schemas(descriptions: list[Description]) -> dict[str, Any]:
     """Every model by its class name; two classes of one name would hide each other: refused."""
-    models = {ProblemBody.__name__: ProblemBody}
+    models: dict[str, type[BaseModel]] = {ProblemBody.__name__: ProblemBody}
     for model in (model for description in descriptions for model in description.models()):
         if models.setdefault(model.__name__, model) is not model:
             raise ValueError(f"two API models are called {model.__name__}")
