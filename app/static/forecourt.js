@@ -1,0 +1,194 @@
+/* Forecourt's own script: what forms and links cannot do alone. Every page works without it. */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const byId = (id) => document.getElementById(id);
+  root.classList.add("has-script");
+
+  // One polite region speaks results and progress; clearing first makes a repeated sentence heard again.
+  function announce(text) {
+    const region = byId("announcer");
+    if (!region || !text) return;
+    region.textContent = "";
+    setTimeout(() => { region.textContent = text; }, 50);
+  }
+
+  // Messages: those that need nobody leave by themselves, warnings and failures stay until closed.
+  function readyToast(toast) {
+    const close = toast.querySelector("[data-toast-close]");
+    if (!close || !close.hidden) return;
+    close.hidden = false;
+    close.addEventListener("click", () => toast.remove());
+    if (toast.dataset.toast !== "success" && toast.dataset.toast !== "info") return;
+    const leave = () => setTimeout(() => {
+      if (toast.matches(":hover, :focus-within")) leave(); else toast.remove();
+    }, 8000);
+    leave();
+  }
+
+  // Progress is spoken at the start, at each quarter and at the end. The page's first state is not news.
+  const spoken = new Map();
+  function speakProgress(card, first) {
+    const active = ["queued", "running", "inprogress"].includes((card.dataset.status || "").toLowerCase());
+    const mark = active ? `at ${Math.floor(Number(card.dataset.progress || 0) / 25)}` : `ended ${card.dataset.status}`;
+    if (spoken.get(card.id) === mark) return;
+    spoken.set(card.id, mark);
+    if (!first || active) announce(card.dataset.announce);
+  }
+
+  function ready(first) {
+    document.querySelectorAll("[data-toast]").forEach(readyToast);
+    document.querySelectorAll("[data-progress][data-announce]").forEach((card) => speakProgress(card, first));
+    document.querySelectorAll("button[data-copy][hidden]").forEach((button) => { button.hidden = !navigator.clipboard; });
+  }
+
+  function focusFault() {
+    const summary = document.querySelector("[data-focus]");
+    if (summary) summary.focus();
+  }
+
+  // Dialogs: the link leads to the same question as a page; with script it opens in place.
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-dialog]");
+    const dialog = opener && byId(opener.dataset.dialog);
+    if (dialog && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      dialog.showModal();
+    }
+    const closer = event.target.closest("[data-close]");
+    if (closer) closer.closest("dialog").close();
+    if (event.target instanceof HTMLDialogElement) event.target.close();
+    document.querySelectorAll("details[data-menu][open]").forEach((menu) => {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    document.querySelectorAll("details[data-menu][open]").forEach((menu) => {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    });
+  });
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(byId(button.dataset.copy).textContent);
+    announce("Copied");
+    button.classList.add("is-done");
+    setTimeout(() => button.classList.remove("is-done"), 2000);
+  });
+
+  // A form is not sent twice in a row: the pressed button says what happens until the answer comes, the reader
+  // returns to the page, or ten seconds have passed (a download answers without leaving the page).
+  function busy(button) {
+    const text = button.querySelector("[data-button-text]");
+    button.classList.add("is-busy");
+    if (text && button.dataset.busy) {
+      button.dataset.idle = text.textContent;
+      text.textContent = button.dataset.busy;
+      announce(button.dataset.busy);
+    }
+  }
+  function idle(button) {
+    const text = button.querySelector("[data-button-text]");
+    button.classList.remove("is-busy");
+    if (text && button.dataset.idle) text.textContent = button.dataset.idle;
+    delete button.dataset.idle;
+  }
+  const idleAll = () => document.querySelectorAll(".is-busy").forEach(idle);
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.matches("[data-theme-form]")) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    if (event.submitter) busy(event.submitter);
+    if (form.matches("[hx-post]") || (event.submitter && event.submitter.matches("[hx-post]"))) return;
+    form.dataset.sent = "1";
+    setTimeout(() => release(form), 10000);
+  });
+  function release(form) {
+    delete form.dataset.sent;
+    form.querySelectorAll(".is-busy").forEach(idle);
+  }
+  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach(release));
+
+  // The look changes at once; the cookie is set by the same form as without script.
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("[data-theme-form]");
+    if (!form || !event.submitter) return;
+    event.preventDefault();
+    const theme = event.submitter.value;
+    if (theme === "system") root.removeAttribute("data-bs-theme"); else root.setAttribute("data-bs-theme", theme);
+    document.querySelector('meta[name="color-scheme"]').content = theme === "system" ? "light dark" : theme;
+    form.querySelectorAll("button").forEach((button) => button.setAttribute("aria-pressed", String(button === event.submitter)));
+    fetch(form.action, { method: "POST", body: new FormData(form, event.submitter), redirect: "manual" });
+  });
+
+  // htmx ------------------------------------------------------------------------------------------
+  const isPoll = (element) => Boolean(element && element.matches("[data-poll]"));
+  let before = null;
+
+  function remember(target) {
+    const active = document.activeElement;
+    before = {
+      open: [...target.querySelectorAll("details[id]")].concat(target.matches("details[id]") ? [target] : []).map((part) => [part.id, part.open]),
+      focus: active && target.contains(active) && active !== document.body ? active.id : null,
+      inside: Boolean(active && target.contains(active)),
+      place: target.id,
+    };
+  }
+  // Open parts stay open, and focus stays; when its element has gone, the new heading takes it.
+  function restore() {
+    if (!before) return;
+    const { open, focus, inside, place } = before;
+    before = null;
+    for (const [id, wasOpen] of open) { const part = byId(id); if (part) part.open = wasOpen; }
+    if (!inside || (document.activeElement && document.activeElement !== document.body)) return;
+    const target = focus && byId(focus);
+    const heading = place && byId(place) && byId(place).querySelector("h1, h2, h3");
+    if (!target && heading && !heading.hasAttribute("tabindex")) heading.tabIndex = -1;
+    if (target || heading) (target || heading).focus({ preventScroll: true });
+  }
+  function tell(templateId, reference) {
+    const alerts = byId("alerts");
+    const template = byId(templateId);
+    if (!alerts || !template || alerts.dataset.shows === templateId) return;
+    alerts.replaceChildren(template.content.cloneNode(true));
+    const place = alerts.querySelector("[data-reference]");
+    if (place && reference) place.textContent = reference;
+    alerts.dataset.shows = templateId;
+  }
+  function quiet() {
+    const alerts = byId("alerts");
+    if (!alerts || !alerts.dataset.shows) return;
+    alerts.replaceChildren();
+    delete alerts.dataset.shows;
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isPoll(event.detail.elt) && document.hidden) event.preventDefault();
+    else if (event.detail.elt.matches("button")) busy(event.detail.elt);
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.shouldSwap) remember(event.detail.target); });
+  document.addEventListener("htmx:afterSettle", () => { restore(); ready(false); });
+  document.addEventListener("htmx:oobAfterSwap", () => ready(false));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    idleAll();
+    if (event.detail.successful) quiet();
+    if (event.detail.xhr && event.detail.xhr.status === 422) focusFault();
+  });
+  document.addEventListener("htmx:sendError", () => tell("connection-lost"));
+  document.addEventListener("htmx:timeout", () => tell("connection-lost"));
+  document.addEventListener("htmx:responseError", (event) => {
+    tell("request-failed", event.detail.xhr.getResponseHeader("X-Request-ID"));
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    // A morph must not close what the reader opened: the server does not know about it.
+    if (window.Idiomorph) {
+      window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.nodeName === "DETAILS");
+    }
+    focusFault();
+    ready(true);
+  });
+})();
