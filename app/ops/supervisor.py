@@ -23,6 +23,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 STEADY_S = 30.0
 NUDGE_EVERY_S = 5.0
+LAST_LINES_S = 1.0
 LOG_LIMIT_BYTES = 5_000_000
 
 Say = Callable[[str, str], None]
@@ -98,8 +99,12 @@ class Child:
                 self._say(self.program.name, f"cannot be started: {problem}")
                 return 127
         self._started()
-        self._copy_output(self.process)
-        return self.process.wait()
+        # A killed worker's own child may hold the pipe for minutes, so its end is not waited for.
+        reader = threading.Thread(target=self._copy_output, args=(self.process,), daemon=True)
+        reader.start()
+        code = self.process.wait()
+        reader.join(LAST_LINES_S)
+        return code
 
     def _open(self) -> subprocess.Popen[str]:
         tie = [sys.executable, "-I", tied.__file__, str(os.getpid())]
@@ -116,8 +121,9 @@ class Child:
         )
 
     def _copy_output(self, process: subprocess.Popen[str]) -> None:
-        with self._log.open("a", encoding="utf-8", buffering=1) as log:
-            for line in process.stdout or ():
+        assert process.stdout  # noqa: S101 - it was opened as a pipe
+        with process.stdout as lines, self._log.open("a", encoding="utf-8", buffering=1) as log:
+            for line in lines:
                 log.write(line)
                 self._say(self.program.name, line.rstrip("\n"))
 
