@@ -8,7 +8,9 @@ from app.simulator.world import DEFAULT_SEED, DEFAULT_VEHICLES, World
 
 
 def create_simulator(
-    vehicles: int = DEFAULT_VEHICLES, seed: int = DEFAULT_SEED, scenario: str | None = None,
+    vehicles: int = DEFAULT_VEHICLES,
+    seed: int = DEFAULT_SEED,
+    scenario: str | None = None,
     photos: str = "drawn",
 ) -> Flask:
     """The WSGI app. `photos` is "drawn", or "fast" for benchmarks.

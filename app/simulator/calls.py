@@ -37,13 +37,21 @@ class CallLog:
             self._number = 0
 
     def add(
-        self, service: str, endpoint: str, *, account: str | None, status: int,
-        code: int | None = None, scenario: str | None = None,
+        self,
+        service: str,
+        endpoint: str,
+        *,
+        account: str | None,
+        status: int,
+        code: int | None = None,
+        scenario: str | None = None,
     ) -> None:
         with self._lock:
             self._number += 1
             self._counts[f"{service}/{endpoint}"] += 1
-            self._recent.append(Call(self._number, service, endpoint, account, status, code, scenario))
+            self._recent.append(
+                Call(self._number, service, endpoint, account, status, code, scenario)
+            )
 
     def add_photo(self, path: str, status: int) -> None:
         """Status 0 stands for a photo that was cut off."""

@@ -83,7 +83,12 @@ class RunningSimulator:
         # http.client, not httpx: tests that stub httpx must not stub the control
         link = HTTPConnection(urlsplit(self.base_url).netloc, timeout=60)
         try:
-            link.request(method, path, body, {"Content-Type": "application/json", "Accept": "application/json"})
+            link.request(
+                method,
+                path,
+                body,
+                {"Content-Type": "application/json", "Accept": "application/json"},
+            )
             answer = link.getresponse()
             said: dict[str, Any] = json.loads(answer.read())
         finally:
@@ -94,8 +99,12 @@ class RunningSimulator:
 
 
 def main(
-    port: int = DEFAULT_PORT, vehicles: int = DEFAULT_VEHICLES, seed: int = DEFAULT_SEED,
-    scenario: str | None = None, host: str = "127.0.0.1", photos: str = "drawn",
+    port: int = DEFAULT_PORT,
+    vehicles: int = DEFAULT_VEHICLES,
+    seed: int = DEFAULT_SEED,
+    scenario: str | None = None,
+    host: str = "127.0.0.1",
+    photos: str = "drawn",
 ) -> None:
     """Serve until interrupted. Prints the address; port 0 takes a free one.
 
@@ -109,8 +118,13 @@ def main(
 
 @contextmanager
 def running_simulator(
-    vehicles: int = DEFAULT_VEHICLES, seed: int = DEFAULT_SEED, scenario: str | None = None, *,
-    port: int = 0, photos: str = "drawn", process: bool = False,
+    vehicles: int = DEFAULT_VEHICLES,
+    seed: int = DEFAULT_SEED,
+    scenario: str | None = None,
+    *,
+    port: int = 0,
+    photos: str = "drawn",
+    process: bool = False,
 ) -> Iterator[RunningSimulator]:
     """A simulator on a real socket while the block runs.
 
@@ -123,10 +137,14 @@ def running_simulator(
 
 
 @contextmanager
-def _in_thread(vehicles: int, seed: int, scenario: str | None, port: int, photos: str) -> Iterator[str]:
+def _in_thread(
+    vehicles: int, seed: int, scenario: str | None, port: int, photos: str
+) -> Iterator[str]:
     app = create_simulator(vehicles, seed, scenario, photos)
     with SimulatorServer(app, port=port) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="simulator")
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.02,), daemon=True, name="simulator"
+        )
         thread.start()
         try:
             yield server.base_url
@@ -137,9 +155,18 @@ def _in_thread(vehicles: int, seed: int, scenario: str | None, port: int, photos
 
 
 @contextmanager
-def _in_process(vehicles: int, seed: int, scenario: str | None, port: int, photos: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "app.simulator", f"--port={port}", f"--vehicles={vehicles}",
-               f"--seed={seed}", f"--photos={photos}"]
+def _in_process(
+    vehicles: int, seed: int, scenario: str | None, port: int, photos: str
+) -> Iterator[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "app.simulator",
+        f"--port={port}",
+        f"--vehicles={vehicles}",
+        f"--seed={seed}",
+        f"--photos={photos}",
+    ]
     command += [f"--scenario={scenario}"] if scenario else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None

@@ -54,7 +54,9 @@ class Handler(BaseHTTPRequestHandler):
         head: list[Any] = []
         length = int(self.headers.get("Content-Length") or 0)
         environ = self._environ(self.rfile.read(length), link)
-        answer = self.server.app(environ, lambda status, headers, *_: head.extend((status, headers)))
+        answer = self.server.app(
+            environ, lambda status, headers, *_: head.extend((status, headers))
+        )
         try:
             if link.was_cut:
                 self.close_connection = True

@@ -32,7 +32,10 @@ class World:
     """The state behind the HTTP surface. Same seed, same operations: same bytes."""
 
     def __init__(
-        self, vehicles: int = DEFAULT_VEHICLES, seed: int = DEFAULT_SEED, scenario: str | None = None,
+        self,
+        vehicles: int = DEFAULT_VEHICLES,
+        seed: int = DEFAULT_SEED,
+        scenario: str | None = None,
         photos: str = "drawn",
     ) -> None:
         self.seed = seed
@@ -59,7 +62,9 @@ class World:
         with self._lock:
             if account not in self._dealers:
                 book = StockBook(self.seed, account, self.vehicles)
-                self._dealers[account] = Dealer(account, book, LeadDesk(self.seed, account, self.now))
+                self._dealers[account] = Dealer(
+                    account, book, LeadDesk(self.seed, account, self.now)
+                )
             return self._dealers[account]
 
     @property

@@ -45,6 +45,7 @@ def account_of(options: Options) -> str:
 
 # stock
 
+
 def change_prices(world: World, book: StockBook, options: Options) -> dict[str, Any]:
     """percent: share of the priced vehicles; by: change in percent (default -3)."""
     factor = money(1) + money(int(number(options, "by", -3) * 100)) / 10_000
@@ -52,7 +53,9 @@ def change_prices(world: World, book: StockBook, options: Options) -> dict[str, 
         priced = [n for n, row in book.rows.items() if b'"Price":null' not in row]
         changed = [priced[at] for at in _drawn(world, len(priced), number(options, "percent", 1))]
         for stock_number in changed:
-            book.set_fields(stock_number, {"Price": _new_price(parse(book.rows[stock_number])["Price"], factor)})
+            book.set_fields(
+                stock_number, {"Price": _new_price(parse(book.rows[stock_number])["Price"], factor)}
+            )
     return {"changed": changed}
 
 
@@ -103,8 +106,6 @@ def set_fields(world: World, book: StockBook, options: Options) -> dict[str, Any
     return {"changed": [chosen]}
 
 
-
-
 def set_vehicles(world: World, book: StockBook, options: Options) -> dict[str, Any]:
     """count: size of this account's stock, or of every account's when account is "*"."""
     count = int(number(options, "count"))
@@ -117,7 +118,11 @@ def set_vehicles(world: World, book: StockBook, options: Options) -> dict[str, A
 
 def remove_photos(world: World, book: StockBook, options: Options) -> dict[str, Any]:
     """count of vehicles, or stock_number: they lose all their photos."""
-    return {"changed": _each(book, options, lambda n: book.set_fields(n, {"ImageCount": 0, "ImageURLs": ""}))}
+    return {
+        "changed": _each(
+            book, options, lambda n: book.set_fields(n, {"ImageCount": 0, "ImageURLs": ""})
+        )
+    }
 
 
 def renew_photos(world: World, book: StockBook, options: Options) -> dict[str, Any]:
@@ -127,6 +132,7 @@ def renew_photos(world: World, book: StockBook, options: Options) -> dict[str, A
 
 def reorder_photos(world: World, book: StockBook, options: Options) -> dict[str, Any]:
     """count of vehicles, or stock_number: the same photos, last one first."""
+
     def reverse(chosen: str) -> None:
         urls = book.item(chosen)["ImageURLs"].split(",")
         book.set_fields(chosen, {"ImageURLs": ",".join(reversed(urls))})
@@ -144,13 +150,21 @@ def _each(book: StockBook, options: Options, change: Callable[[str], None]) -> l
 
 
 STOCK_OPERATIONS: dict[str, Callable[[World, StockBook, Options], dict[str, Any]]] = {
-    "change_prices": change_prices, "sell": sell, "remove": remove, "shrink": shrink, "add": add,
-    "set": set_fields, "set_vehicles": set_vehicles, "remove_photos": remove_photos,
-    "renew_photos": renew_photos, "reorder_photos": reorder_photos,
+    "change_prices": change_prices,
+    "sell": sell,
+    "remove": remove,
+    "shrink": shrink,
+    "add": add,
+    "set": set_fields,
+    "set_vehicles": set_vehicles,
+    "remove_photos": remove_photos,
+    "renew_photos": renew_photos,
+    "reorder_photos": reorder_photos,
 }
 
 
 # leads
+
 
 def new_leads(world: World, options: Options) -> dict[str, Any]:
     """count, fields, client_id: leads that come in at the vendor."""
@@ -169,18 +183,22 @@ def change_lead(world: World, options: Options) -> dict[str, Any]:
     fields = dict(options.get("fields") or {})
     with desk.lock:
         lead.status = int(fields.pop("LeadStatus", lead.status))
-        customer = {n: fields.pop(f"Customer{n}") for n in CUSTOMER_FIELDS if f"Customer{n}" in fields}
+        customer = {
+            n: fields.pop(f"Customer{n}") for n in CUSTOMER_FIELDS if f"Customer{n}" in fields
+        }
         desk.customers[lead.customer_no] |= customer
         lead.fields |= fields
     return {"changed": [lead.number]}
 
 
 LEAD_OPERATIONS: dict[str, Callable[[World, Options], dict[str, Any]]] = {
-    "create": new_leads, "update": change_lead,
+    "create": new_leads,
+    "update": change_lead,
 }
 
 
 # settings
+
 
 def change_settings(world: World, options: Options) -> dict[str, Any]:
     """token_lifetime in seconds, photos "drawn" or "fast", clock as ISO time or null to let it run."""
@@ -192,7 +210,11 @@ def change_settings(world: World, options: Options) -> dict[str, Any]:
         world.photos_mode = world.lab.mode = str(options["photos"])
     if "clock" in options:
         world.freeze_clock(_moment(options["clock"]))
-    return {"token_lifetime": world.tokens.lifetime, "photos": world.photos_mode, "clock": world.now().isoformat()}
+    return {
+        "token_lifetime": world.tokens.lifetime,
+        "photos": world.photos_mode,
+        "clock": world.now().isoformat(),
+    }
 
 
 def _moment(value: Any) -> datetime | None:

@@ -56,9 +56,12 @@ def _changing(blueprint: Blueprint, find_world: WorldFinder) -> None:
     def scenario() -> Done:
         options = _options()
         active = find_world().turn(
-            levers.text(options, "name"), account=levers.text(options, "account", EVERYONE),
-            endpoint=options.get("endpoint") or None, value=_optional(options, "value"),
-            count=_whole(_optional(options, "count")), kinds=_kinds(options),
+            levers.text(options, "name"),
+            account=levers.text(options, "account", EVERYONE),
+            endpoint=options.get("endpoint") or None,
+            value=_optional(options, "value"),
+            count=_whole(_optional(options, "count")),
+            kinds=_kinds(options),
         )
         return _done({"active": active.as_dict()})
 
@@ -142,12 +145,19 @@ def _explained(error: Exception) -> tuple[Response, int]:
 
 def _state(world: World) -> dict[str, Any]:
     return {
-        "seed": world.seed, "vehicles": world.vehicles, "photos": world.photos_mode,
+        "seed": world.seed,
+        "vehicles": world.vehicles,
+        "photos": world.photos_mode,
         "token_lifetime": world.tokens.lifetime,
         "active": [active.as_dict() for active in world.switch.active.values()],
         "scenarios": list(SCENARIOS),
         "accounts": [
-            {"account": d.account, "vehicles": len(d.book), "version": d.book.version, "leads": len(d.desk.leads)}
+            {
+                "account": d.account,
+                "vehicles": len(d.book),
+                "version": d.book.version,
+                "leads": len(d.desk.leads),
+            }
             for d in world.dealers
         ],
     }
@@ -160,6 +170,11 @@ def _page_facts(world: World) -> dict[str, Any]:
             groups.setdefault(scenario.group, []).append(scenario)
     rows = [world.dealer().book.item(n) for n in list(world.dealer().book.rows)[:12]]
     return {
-        "groups": groups, "active": list(world.switch.active.values()), "state": _state(world), "rows": rows,
-        "calls": world.calls.as_dict(paths=False), "demo": DEMO_ACCOUNT_NUMBER, "desk": world.dealer().desk.as_dict(),
+        "groups": groups,
+        "active": list(world.switch.active.values()),
+        "state": _state(world),
+        "rows": rows,
+        "calls": world.calls.as_dict(paths=False),
+        "demo": DEMO_ACCOUNT_NUMBER,
+        "desk": world.dealer().desk.as_dict(),
     }

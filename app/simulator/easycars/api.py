@@ -48,16 +48,22 @@ def easycars(find_world: WorldFinder) -> Blueprint:
 
 def answer(call: ApiCall) -> Response:
     """Carry the call out, or let the scenario that is on do its worst; then log it."""
+
     def process() -> Response:
         return _carry_out(call)
 
     fault = FAULTS.get(call.active.name) if call.active else None
-    response = fault(process, call.active, call.world.switch) if fault and call.active else process()
+    response = (
+        fault(process, call.active, call.world.switch) if fault and call.active else process()
+    )
     link = request.environ.get(CONNECTION_KEY)
     call.world.calls.add(
-        call.service, call.endpoint, account=call.fields.get("AccountNumber"),
+        call.service,
+        call.endpoint,
+        account=call.fields.get("AccountNumber"),
         status=0 if link is not None and link.was_cut else response.status_code,
-        code=g.get("easycars_code"), scenario=call.active.name if call.active else None,
+        code=g.get("easycars_code"),
+        scenario=call.active.name if call.active else None,
     )
     return response
 
@@ -78,7 +84,10 @@ def _json_fields() -> dict[str, Any]:
 
 
 def _carry_out(call: ApiCall) -> Response:
-    if call.service not in SERVICES or call.endpoint not in (*SERVICES[call.service], TOKEN_ENDPOINT):
+    if call.service not in SERVICES or call.endpoint not in (
+        *SERVICES[call.service],
+        TOKEN_ENDPOINT,
+    ):
         return html(NOT_FOUND_PAGE, 404)
     try:
         body, code = _process(call), wire.SUCCESS

@@ -57,5 +57,7 @@ def check_account(call: ApiCall) -> None:
     for name in ("AccountNumber", "AccountSecret"):
         if not call.fields.get(name):
             raise Refused(wire.FAILED, f"{name} is required.")
-    if call.scenario_is("refused-account") or not is_account(call.account, call.fields["AccountSecret"]):
+    if call.scenario_is("refused-account") or not is_account(
+        call.account, call.fields["AccountSecret"]
+    ):
         raise Refused(wire.AUTHENTICATION_FAIL, "Invalid account number or account secret.")

@@ -19,13 +19,22 @@ def _same_number(item: Item, other: Item) -> Item:
 
 
 def _wrong_types(item: Item, other: Item) -> Item:
-    return item | {"Price": "call us", "YearGroup": "twenty", "Odometer": {"km": 5}, "IsUsed": "perhaps",
-                   "AdvDescription": ["not", "text"]}
+    return item | {
+        "Price": "call us",
+        "YearGroup": "twenty",
+        "Odometer": {"km": 5},
+        "IsUsed": "perhaps",
+        "AdvDescription": ["not", "text"],
+    }
 
 
 def _impossible_dates(item: Item, other: Item) -> Item:
-    return item | {"RegoExpiry": "31/02/2026", "BuiltDate": "13/2019", "ComplianceDate": "00/00/0000",
-                   "YearGroup": 20215}
+    return item | {
+        "RegoExpiry": "31/02/2026",
+        "BuiltDate": "13/2019",
+        "ComplianceDate": "00/00/0000",
+        "YearGroup": 20215,
+    }
 
 
 def _unknown_enums(item: Item, other: Item) -> Item:

@@ -1,16 +1,19 @@
 """Faults in EasyCars' own words: codes and envelopes."""
 
+from flask import Response
+
 from app.simulator.easycars import wire
 from app.simulator.faults import FAULTS as HTTP_FAULTS
 from app.simulator.faults import Fault, Process, replaced
 from app.simulator.scenarios import Active, Switch
-from flask import Response
 
 
 def refusal(code: int, message: str) -> Fault:
     """Answer with a code alone, without doing anything."""
+
     def fault(process: Process, active: Active, switch: Switch) -> Response:
         return Response(wire.envelope(code=code, message=message), mimetype="application/json")
+
     return fault
 
 
@@ -25,6 +28,7 @@ def _renamed(old: bytes, new: bytes) -> Fault:
         response = process()
         head, _, tail = response.get_data().rpartition(old)
         return replaced(response, head + new + tail)
+
     return fault
 
 
@@ -41,6 +45,8 @@ FAULTS: dict[str, Fault] = HTTP_FAULTS | {
     "code-9": refusal(wire.SYSTEM_ERROR, "System error. Please contact support."),
     "code-42": refusal(42, "Something new."),
     "wrong-envelope": _renamed(b'"Code":0,', b""),
-    "wrong-envelope-return-code": _renamed(b'"Code":0,"ErrorMessage"', b'"ReturnCode":0,"ErrorMsg"'),
+    "wrong-envelope-return-code": _renamed(
+        b'"Code":0,"ErrorMessage"', b'"ReturnCode":0,"ErrorMsg"'
+    ),
     "wrong-envelope-other-list": other_list,
 }

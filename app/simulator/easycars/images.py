@@ -21,7 +21,12 @@ def serve_photo(world: World, image_account: int, image_id: int, digest: str) ->
     account = account_of_image(image_account)
     active = world.switch.take(PHOTO_ENDPOINT, account)
     response = _damaged(world, active, digest) or _photo(world, account, image_id, digest)
-    if active and active.name == "photos-truncated" and _hit(active, digest) and response.status_code == 200:
+    if (
+        active
+        and active.name == "photos-truncated"
+        and _hit(active, digest)
+        and response.status_code == 200
+    ):
         response = half(response, promise_all=True)
     world.calls.add_photo(request.path, response.status_code)
     return response

@@ -4,10 +4,24 @@ from typing import Any
 
 from app.simulator.easycars import lead_rules as rules
 from app.simulator.easycars.calls import ApiCall, Refused
-from app.simulator.easycars.leads import CUSTOMER_FIELDS, DELETED, LEAD_FIELDS, Lead, LeadDesk, price
+from app.simulator.easycars.leads import (
+    CUSTOMER_FIELDS,
+    DELETED,
+    LEAD_FIELDS,
+    Lead,
+    LeadDesk,
+    price,
+)
 from app.simulator.easycars.wire import FAILED, envelope
 
-_KEEPABLE = ("VehiclePrice", "VehicleInterest", "Notes", "VehicleSourcePageURL", "FinanceStatus", "Rating")
+_KEEPABLE = (
+    "VehiclePrice",
+    "VehicleInterest",
+    "Notes",
+    "VehicleSourcePageURL",
+    "FinanceStatus",
+    "Rating",
+)
 _CONTACT_FIELDS = ("Name", "Email", "Phone", "Mobile", "Address", "City", "State", "PostCode")
 
 
@@ -51,7 +65,9 @@ def get_lead_detail(call: ApiCall) -> bytes:
         lead = _own_lead(desk, call)
         customer = desk.customers[lead.customer_no]
         told: dict[str, Any] = {"LeadNumber": lead.number}
-        told |= {name: lead.fields[name] for name in LEAD_FIELDS} | {"VehiclePrice": price(lead.fields["VehiclePrice"])}
+        told |= {name: lead.fields[name] for name in LEAD_FIELDS} | {
+            "VehiclePrice": price(lead.fields["VehiclePrice"])
+        }
         told |= {"CreatedDateTime": lead.created, "CustomerNo": lead.customer_no}
         told |= {f"Customer{name}": customer[name] for name in CUSTOMER_FIELDS}
         if call.scenario_is("status-readable"):
@@ -70,7 +86,12 @@ def search_contacts(call: ApiCall) -> bytes:
     with desk.lock:
         found = desk.contacts(asked["Name"], asked["Email"], asked["Phone"])
     contacts = [
-        {"CustomerNo": number, **{name: customer[name] for name in _CONTACT_FIELDS}, "Country": "", "ABN": ""}
+        {
+            "CustomerNo": number,
+            **{name: customer[name] for name in _CONTACT_FIELDS},
+            "Country": "",
+            "ABN": "",
+        }
         for number, customer in found
     ]
     return envelope({"Contacts": contacts})

@@ -17,16 +17,65 @@ Fields = dict[str, Any]
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 NEW, IN_PROGRESS, WON, LOST, DELETED = 10, 30, 50, 60, 90
-CUSTOMER_FIELDS = ("Name", "Email", "Address", "City", "State", "PostCode", "Fax", "Phone", "Mobile")
-LEAD_FIELDS = (
-    "StockNumber", "VehicleMake", "VehicleModel", "VehiclePrice", "VehicleType", "VehicleYear", "IsVehicleNew",
-    "VehicleInterest", "Notes", "VehicleSourcePageURL", "FinanceStatus", "Rating", "ExternalID",
+CUSTOMER_FIELDS = (
+    "Name",
+    "Email",
+    "Address",
+    "City",
+    "State",
+    "PostCode",
+    "Fax",
+    "Phone",
+    "Mobile",
 )
-_FIRST_NAMES = ("Robin", "Alex", "Priya", "Mei", "Jack", "Aroha", "Liam", "Sofia", "Noah", "Grace", "Omar", "Isla")
-_LAST_NAMES = ("Example", "Nguyen", "Smith", "Papadopoulos", "Singh", "Walker", "Brown", "Rossi", "Khan", "Taylor")
+LEAD_FIELDS = (
+    "StockNumber",
+    "VehicleMake",
+    "VehicleModel",
+    "VehiclePrice",
+    "VehicleType",
+    "VehicleYear",
+    "IsVehicleNew",
+    "VehicleInterest",
+    "Notes",
+    "VehicleSourcePageURL",
+    "FinanceStatus",
+    "Rating",
+    "ExternalID",
+)
+_FIRST_NAMES = (
+    "Robin",
+    "Alex",
+    "Priya",
+    "Mei",
+    "Jack",
+    "Aroha",
+    "Liam",
+    "Sofia",
+    "Noah",
+    "Grace",
+    "Omar",
+    "Isla",
+)
+_LAST_NAMES = (
+    "Example",
+    "Nguyen",
+    "Smith",
+    "Papadopoulos",
+    "Singh",
+    "Walker",
+    "Brown",
+    "Rossi",
+    "Khan",
+    "Taylor",
+)
 _TYPE_OF_LETTER = {"A": 1, "M": 2, "B": 3, "C": 4, "H": 5, "T": 6}
-_WISHES = ("Is this one still available?", "Can I book a test drive on Saturday?", "What is your best price?",
-           "Would you take my old one as a trade-in?")
+_WISHES = (
+    "Is this one still available?",
+    "Can I book a test drive on Saturday?",
+    "What is your best price?",
+    "Would you take my old one as a trade-in?",
+)
 
 
 @dataclass
@@ -66,7 +115,9 @@ class LeadDesk:
     def quote(self, fields: Mapping[str, Any]) -> str:
         with self.lock:
             number = f"{len(self.quotations) + 1:06d}"
-            self.quotations[number] = {name: value for name, value in fields.items() if not name.startswith("Account")}
+            self.quotations[number] = {
+                name: value for name, value in fields.items() if not name.startswith("Account")
+            }
             return number
 
     def customer_for(self, given: Mapping[str, Any]) -> str | None:
@@ -81,16 +132,22 @@ class LeadDesk:
                 self.customers[number] = dict.fromkeys(CUSTOMER_FIELDS, "")
             if number not in self.customers:
                 return None
-            self.customers[number] |= {name: given[name] for name in CUSTOMER_FIELDS if given.get(name) is not None}
+            self.customers[number] |= {
+                name: given[name] for name in CUSTOMER_FIELDS if given.get(name) is not None
+            }
             return str(number)
 
     def contacts(self, name: str, email: str, phone: str) -> list[tuple[str, Fields]]:
         """Customers whose name contains `name`, or with exactly this e-mail or phone."""
         return [
-            (number, customer) for number, customer in self.customers.items()
+            (number, customer)
+            for number, customer in self.customers.items()
             if (name and name.lower() in customer["Name"].lower())
             or (email and email.lower() == customer["Email"].lower())
-            or (phone and _digits(phone) in (_digits(customer["Phone"]), _digits(customer["Mobile"])))
+            or (
+                phone
+                and _digits(phone) in (_digits(customer["Phone"]), _digits(customer["Mobile"]))
+            )
         ]
 
     def walk_in(self, count: int, client_id: str = DEMO_CLIENT_ID, **fields: Any) -> list[Lead]:
@@ -102,15 +159,26 @@ class LeadDesk:
             rng = random.Random(f"{self.seed}/{self.account}/lead/{len(self.leads)}")
             item = make_item(self.seed, self.account, rng.randrange(20))
             first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
-            customer = self.customer_for({
-                "Name": f"{first} {last}", "Email": f"{first}.{last}{rng.randrange(1000)}@example.com".lower(),
-                "Mobile": f"04{rng.randrange(10**8):08d}", "State": item["RegoState"],
-            })
+            customer = self.customer_for(
+                {
+                    "Name": f"{first} {last}",
+                    "Email": f"{first}.{last}{rng.randrange(1000)}@example.com".lower(),
+                    "Mobile": f"04{rng.randrange(10**8):08d}",
+                    "State": item["RegoState"],
+                }
+            )
             told = {
-                "StockNumber": item["StockNumber"], "VehicleMake": item["Make"], "VehicleModel": item["Model"],
-                "VehiclePrice": item["Price"], "VehicleType": _TYPE_OF_LETTER[item["StockType"]],
-                "VehicleYear": item["YearGroup"], "IsVehicleNew": not item["IsUsed"], "Notes": rng.choice(_WISHES),
-                "VehicleInterest": rng.choice((1, 4)), "FinanceStatus": 2, "Rating": rng.randint(1, 3),
+                "StockNumber": item["StockNumber"],
+                "VehicleMake": item["Make"],
+                "VehicleModel": item["Model"],
+                "VehiclePrice": item["Price"],
+                "VehicleType": _TYPE_OF_LETTER[item["StockType"]],
+                "VehicleYear": item["YearGroup"],
+                "IsVehicleNew": not item["IsUsed"],
+                "Notes": rng.choice(_WISHES),
+                "VehicleInterest": rng.choice((1, 4)),
+                "FinanceStatus": 2,
+                "Rating": rng.randint(1, 3),
             }
             return self.create(told | fields, client_id, str(customer))
 
@@ -127,17 +195,30 @@ class LeadDesk:
         """Everything, statuses included: what tests and the control page compare with."""
         with self.lock:
             return {
-                "leads": [_shown(lead, self.customers[lead.customer_no]) for lead in self.leads.values()],
-                "customers": [{"CustomerNo": number, **customer} for number, customer in self.customers.items()],
-                "quotations": [{"QuoteNumber": number, **quote} for number, quote in self.quotations.items()],
+                "leads": [
+                    _shown(lead, self.customers[lead.customer_no]) for lead in self.leads.values()
+                ],
+                "customers": [
+                    {"CustomerNo": number, **customer}
+                    for number, customer in self.customers.items()
+                ],
+                "quotations": [
+                    {"QuoteNumber": number, **quote} for number, quote in self.quotations.items()
+                ],
             }
 
 
 def _shown(lead: Lead, customer: Fields) -> Fields:
     return {
-        "LeadNumber": lead.number, "LeadStatus": lead.status, "ClientID": lead.client_id, "updates": lead.updates,
-        "CreatedDateTime": lead.created, "CustomerNo": lead.customer_no, "CustomerName": customer["Name"],
-        "CustomerEmail": customer["Email"], **lead.fields,
+        "LeadNumber": lead.number,
+        "LeadStatus": lead.status,
+        "ClientID": lead.client_id,
+        "updates": lead.updates,
+        "CreatedDateTime": lead.created,
+        "CustomerNo": lead.customer_no,
+        "CustomerName": customer["Name"],
+        "CustomerEmail": customer["Email"],
+        **lead.fields,
     }
 
 

@@ -45,7 +45,8 @@ def _shrunk(book: StockBook, rows: Rows, active: Active) -> Rows:
 def _other_yard(book: StockBook, rows: Rows, active: Active) -> Rows:
     items = (make_item(book.seed, book.account, OTHER_YARD_SERIALS + n) for n in range(len(rows)))
     return [
-        json_object(item | {"YardCode": "300", "YardName": "Northern Branch"}).encode() for item in items
+        json_object(item | {"YardCode": "300", "YardName": "Northern Branch"}).encode()
+        for item in items
     ]
 
 
@@ -83,21 +84,37 @@ def _respelled(book: StockBook, rows: Rows, active: Active) -> Rows:
 
 def _respell(item: dict[str, Any]) -> bytes:
     padded = {
-        name: None if value == "" else f"{value} " if name in ("Badge", "Series", "Colour") else value
+        name: None
+        if value == ""
+        else f"{value} "
+        if name in ("Badge", "Series", "Colour")
+        else value
         for name, value in item.items()
     }
     return json_object(padded, colon=" : ", comma=",\r\n ").encode()
 
 
 def _unknown_fields(book: StockBook, rows: Rows, active: Active) -> Rows:
-    extra = json_object({"AncapRating": 5, "Co2Emissions": "158 g/km", "Dealer": {"LMCT": "0000", "Tags": ["a", None]}})
+    extra = json_object(
+        {
+            "AncapRating": 5,
+            "Co2Emissions": "158 g/km",
+            "Dealer": {"LMCT": "0000", "Tags": ["a", None]},
+        }
+    )
     return [row[:-1] + b"," + extra[1:].encode() for row in rows]
 
 
 def _missing_fields(book: StockBook, rows: Rows, active: Active) -> Rows:
     needed = ("YardCode", "StockNumber", "Make", "Model", "ImageURLs")
     return [
-        json_object({name: value for at, (name, value) in enumerate(parse(row).items()) if at % 3 or name in needed}).encode()
+        json_object(
+            {
+                name: value
+                for at, (name, value) in enumerate(parse(row).items())
+                if at % 3 or name in needed
+            }
+        ).encode()
         for row in rows
     ]
 

@@ -148,8 +148,8 @@ class StockBook:
             return False
         newest = self._photo_revisions.get(serial, 0)
         return any(
-            vehicles.photo_address(self.seed, self.account, serial, index, revision).endswith(digest)
+            vehicles.photo_address(self.seed, self.account, serial, index, revision).endswith(
+                digest
+            )
             for revision in range(newest + 1)
         )
-
-

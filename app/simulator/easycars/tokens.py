@@ -30,7 +30,12 @@ class TokenDesk:
     def issue(self, service: str, client_id: str) -> str:
         now = self._now()
         self._forget(now)
-        claims = {"ClientID": client_id, "nbf": int(now), "exp": int(now) + self.lifetime, "iat": int(now)}
+        claims = {
+            "ClientID": client_id,
+            "nbf": int(now),
+            "exp": int(now) + self.lifetime,
+            "iat": int(now),
+        }
         header = _encode(b'{"alg":"HS256","typ":"JWT"}')
         content = f"{header}.{_encode(json.dumps(claims, separators=(',', ':')).encode())}"
         token = f"{content}.{self._sign(service, content)}"
@@ -51,8 +56,12 @@ class TokenDesk:
         return None if now >= claims["exp"] or too_old else str(claims["ClientID"])
 
     def _sign(self, service: str, content: str) -> str:
-        return _encode(hmac.new(self._key + service.encode(), content.encode(), hashlib.sha256).digest())
+        return _encode(
+            hmac.new(self._key + service.encode(), content.encode(), hashlib.sha256).digest()
+        )
 
     def _forget(self, now: float) -> None:
-        for token in [t for t, issued in self._issued.items() if now - issued > 2 * DEFAULT_LIFETIME]:
+        for token in [
+            t for t, issued in self._issued.items() if now - issued > 2 * DEFAULT_LIFETIME
+        ]:
             del self._issued[token]

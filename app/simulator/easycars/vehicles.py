@@ -10,7 +10,12 @@ from app.simulator.easycars.accounts import image_account
 from app.simulator.easycars.wire import HOST_MARK, STOCK_FIELDS, money
 from app.simulator.showroom import catalogue as cat
 from app.simulator.showroom.papers import plate, vin
-from app.simulator.showroom.words import CAR_FEATURES, TOURING_FEATURES, WORK_FEATURES, advertisement
+from app.simulator.showroom.words import (
+    CAR_FEATURES,
+    TOURING_FEATURES,
+    WORK_FEATURES,
+    advertisement,
+)
 
 Item = dict[str, Any]
 
@@ -19,14 +24,43 @@ THIS_YEAR = 2026
 _KINDS = "AAACAABAAMAATAAHAACAAABAA"
 _YARDS = {"100": "Parramatta Road", "200": "Overflow Yard", "300": "Northern Branch"}
 _PLACES = {
-    "NSW": "Granville", "VIC": "Dandenong", "QLD": "Rocklea", "WA": "Cannington", "SA": "Enfield",
-    "TAS": "Moonah", "ACT": "Phillip", "NT": "Winnellie",
+    "NSW": "Granville",
+    "VIC": "Dandenong",
+    "QLD": "Rocklea",
+    "WA": "Cannington",
+    "SA": "Enfield",
+    "TAS": "Moonah",
+    "ACT": "Phillip",
+    "NT": "Winnellie",
 }
-_NUMBERS = {"GCM", "GVM", "Tare", "SleepingCapacity", "SeatCapacity", "GearCount", "EnginePower", "PowerkW",
-            "Powerhp", "Length", "EngineSize", "DoorNum", "Price", "AdvSpecialPrice", "Odometer"}
+_NUMBERS = {
+    "GCM",
+    "GVM",
+    "Tare",
+    "SleepingCapacity",
+    "SeatCapacity",
+    "GearCount",
+    "EnginePower",
+    "PowerkW",
+    "Powerhp",
+    "Length",
+    "EngineSize",
+    "DoorNum",
+    "Price",
+    "AdvSpecialPrice",
+    "Odometer",
+}
 _BLANK: Item = {name: None if name in _NUMBERS else "" for name in STOCK_FIELDS} | {
-    "IsDemo": False, "IsSpecial": False, "IsPrestiged": False, "IsUsed": True, "RegoExpiry": None,
-    "IsDriveAway": None, "Wheelsize": "0", "IsMiles": False, "IsDepositTaken": False, "ImageCount": 0,
+    "IsDemo": False,
+    "IsSpecial": False,
+    "IsPrestiged": False,
+    "IsUsed": True,
+    "RegoExpiry": None,
+    "IsDriveAway": None,
+    "Wheelsize": "0",
+    "IsMiles": False,
+    "IsDepositTaken": False,
+    "ImageCount": 0,
 }
 _PRESTIGE = {"BMW", "MERCEDES-BENZ", "AUDI", "TESLA"}
 
@@ -68,7 +102,11 @@ def make_item(seed: int, account: str, serial: int) -> Item:
 
 def _model(item: Item, rng: random.Random, models: tuple[cat.Model, ...]) -> cat.Model:
     model = rng.choice(models)
-    item["Make"], item["Model"], item["Badge"] = model["make"], model["model"], rng.choice(model.badges)
+    item["Make"], item["Model"], item["Badge"] = (
+        model["make"],
+        model["model"],
+        rng.choice(model.badges),
+    )
     item["YearGroup"] = max(model.first_year, model.last_year - int(rng.triangular(0, 11, 3)))
     item["Body"] = model.columns.get("body", "")
     item["Colour"] = rng.choice(cat.COLOUR_NAMES)
@@ -139,7 +177,9 @@ def _boat(item: Item, rng: random.Random, serial: int) -> list[str]:
     item["Powerhp"] = Decimal(model["hp"])
     item["EnginePower"] = item["PowerkW"] = round(model.number("hp") / 1.341)
     item["FuelType"] = model["fuel"]
-    item["SerialNumber"] = f"AUQLD{rng.randint(10_000, 99_999)}{'ABCDEF'[serial % 6]}{item['YearGroup'] % 100:02d}"
+    item["SerialNumber"] = (
+        f"AUQLD{rng.randint(10_000, 99_999)}{'ABCDEF'[serial % 6]}{item['YearGroup'] % 100:02d}"
+    )
     return [WORK_FEATURES[3], rng.choice(TOURING_FEATURES[:2])]
 
 
@@ -166,13 +206,22 @@ def _bike(item: Item, rng: random.Random, serial: int) -> list[str]:
 
 def _trailer(item: Item, rng: random.Random, serial: int) -> list[str]:
     model = _model(item, rng, cat.TRAILERS)
-    item["Tare"], item["GVM"], item["Length"] = model.number("tare"), model.number("gvm"), Decimal(model["length"])
+    item["Tare"], item["GVM"], item["Length"] = (
+        model.number("tare"),
+        model.number("gvm"),
+        Decimal(model["length"]),
+    )
     item["AxleConfiguration"], item["Wheels"] = model["axles"], "14in Galvanised"
     return [WORK_FEATURES[0]]
 
 
 _MAKERS: dict[str, Callable[[Item, random.Random, int], list[str]]] = {
-    "A": _car, "B": _boat, "C": _caravan, "H": _truck, "M": _bike, "T": _trailer,
+    "A": _car,
+    "B": _boat,
+    "C": _caravan,
+    "H": _truck,
+    "M": _bike,
+    "T": _trailer,
 }
 
 
@@ -182,14 +231,20 @@ def _condition(item: Item, rng: random.Random) -> None:
     drives = item["StockType"] in "AHM"
     item["IsUsed"] = age > 0 or rng.random() < 0.3
     item["IsDemo"] = age <= 1 and drives and rng.random() < 0.25
-    worth = item["Price"] * Decimal(str(round(0.87 ** age, 3)))
-    item["Price"] = None if rng.random() < 0.03 else money(int(worth / 500) * 500 + rng.choice((-10, 0, 490, 390)))
+    worth = item["Price"] * Decimal(str(round(0.87**age, 3)))
+    item["Price"] = (
+        None
+        if rng.random() < 0.03
+        else money(int(worth / 500) * 500 + rng.choice((-10, 0, 490, 390)))
+    )
     if drives:
         item["Odometer"] = _odometer(item, age, rng)
     special = item["Price"] is not None and rng.random() < 0.12
     item["IsSpecial"] = special
     item["AdvSpecialPrice"] = item["Price"] - 1000 if special and item["Price"] > 5000 else None
-    item["StockStatus"] = rng.choices(("In Stock", "On Offer", "On Order", "Sold"), (80, 12, 6, 2))[0]
+    item["StockStatus"] = rng.choices(("In Stock", "On Offer", "On Order", "Sold"), (80, 12, 6, 2))[
+        0
+    ]
     item["IsDepositTaken"] = item["StockStatus"] == "On Offer"
     item["IsDriveAway"] = rng.choice((True, False, None))
     item["Warranty"] = rng.choice(("", "Balance of new car warranty", "3 Months/5,000km Statutory"))
@@ -218,22 +273,35 @@ def _registration(item: Item, rng: random.Random, home: str, serial: int) -> Non
 
 
 def _texts(item: Item, rng: random.Random, features: list[str], home: str) -> None:
-    title = " ".join(f"{item['YearGroup']} {item['Make'].title()} {item['Model']} {item['Badge']}".split())
-    item["ShortDescription"] = " ".join(f"{item['Model']} {item['Badge']} {item['EngineCapacity']}".split())
+    title = " ".join(
+        f"{item['YearGroup']} {item['Make'].title()} {item['Model']} {item['Badge']}".split()
+    )
+    item["ShortDescription"] = " ".join(
+        f"{item['Model']} {item['Badge']} {item['EngineCapacity']}".split()
+    )
     item["AdvDescription"] = advertisement(
-        rng.randrange(144), title=title, colour=item["Colour"], dealer=f"{_PLACES[home]} Motor Group",
-        place=item["Location"], stock=rng.randrange(80, 400, 10), number=item["StockNumber"],
+        rng.randrange(144),
+        title=title,
+        colour=item["Colour"],
+        dealer=f"{_PLACES[home]} Motor Group",
+        place=item["Location"],
+        stock=rng.randrange(80, 400, 10),
+        number=item["StockNumber"],
     )
     item["StandardFeatures"] = ",".join(features)
     if rng.random() < 0.2:
-        item["OptionalFeatures"] = rng.choice(("Tow Bar,Metallic Paint", "Sunroof", "Canopy,Bullbar,UHF Radio"))
+        item["OptionalFeatures"] = rng.choice(
+            ("Tow Bar,Metallic Paint", "Sunroof", "Canopy,Bullbar,UHF Radio")
+        )
 
 
 def photo_address(seed: int, account: str, serial: int, index: int, revision: int = 0) -> str:
     """Path of a photo. The integer before the hash tells vehicle and position."""
     name = f"{seed}/{account}/{serial}/{index}/{revision}"
     digest = hashlib.sha1(name.encode()).hexdigest()
-    return f"/test/publicimages/image/{image_account(account)}/{(serial + 1) * 100 + index}/{digest}"
+    return (
+        f"/test/publicimages/image/{image_account(account)}/{(serial + 1) * 100 + index}/{digest}"
+    )
 
 
 def photo_serial(image_id: int) -> tuple[int, int]:
@@ -242,7 +310,9 @@ def photo_serial(image_id: int) -> tuple[int, int]:
 
 
 def photo_urls(seed: int, account: str, serial: int, count: int, revision: int = 0) -> str:
-    return ",".join(HOST_MARK + photo_address(seed, account, serial, n, revision) for n in range(count))
+    return ",".join(
+        HOST_MARK + photo_address(seed, account, serial, n, revision) for n in range(count)
+    )
 
 
 def _photos(item: Item, seed: int, account: str, serial: int, count: int) -> None:

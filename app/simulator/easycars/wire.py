@@ -10,16 +10,78 @@ SUCCESS, AUTHENTICATION_FAIL, WARNING, FAILED, SYSTEM_ERROR = 0, 1, 5, 7, 9
 
 # The 72 properties of a stock item, in the vendor's order.
 STOCK_FIELDS = (
-    "YardCode", "YardName", "StockNumber", "Make", "Model", "Badge", "RegoNum", "VIN", "Price", "YearGroup",
-    "Odometer", "Body", "Colour", "EngineCapacity", "GearType", "FuelType", "AdvDescription", "Series",
-    "AdvSpecialPrice", "IsDemo", "IsSpecial", "IsPrestiged", "StockType", "IsUsed", "RegoExpiry", "VideoLink",
-    "DriveTrain", "DoorNum", "Cylinder", "ShortDescription", "EngineTypeDescription", "EngineSize",
-    "StockStatus", "GCM", "GVM", "Tare", "SleepingCapacity", "Toilet", "Shower", "AirConditioning", "Fridge",
-    "Stereo", "SeatCapacity", "RegoState", "AdditionalDescription", "IsDriveAway", "InteriorColor",
-    "BuiltDate", "ComplianceDate", "EngineNumber", "GPS", "Wheelsize", "TowBallWeight", "Warranty", "Wheels",
-    "AxleConfiguration", "Location", "StandardFeatures", "OptionalFeatures", "RedbookCode", "NVIC", "IsMiles",
-    "GearCount", "EnginePower", "PowerkW", "Powerhp", "EngineMake", "SerialNumber", "Length",
-    "IsDepositTaken", "ImageCount", "ImageURLs",
+    "YardCode",
+    "YardName",
+    "StockNumber",
+    "Make",
+    "Model",
+    "Badge",
+    "RegoNum",
+    "VIN",
+    "Price",
+    "YearGroup",
+    "Odometer",
+    "Body",
+    "Colour",
+    "EngineCapacity",
+    "GearType",
+    "FuelType",
+    "AdvDescription",
+    "Series",
+    "AdvSpecialPrice",
+    "IsDemo",
+    "IsSpecial",
+    "IsPrestiged",
+    "StockType",
+    "IsUsed",
+    "RegoExpiry",
+    "VideoLink",
+    "DriveTrain",
+    "DoorNum",
+    "Cylinder",
+    "ShortDescription",
+    "EngineTypeDescription",
+    "EngineSize",
+    "StockStatus",
+    "GCM",
+    "GVM",
+    "Tare",
+    "SleepingCapacity",
+    "Toilet",
+    "Shower",
+    "AirConditioning",
+    "Fridge",
+    "Stereo",
+    "SeatCapacity",
+    "RegoState",
+    "AdditionalDescription",
+    "IsDriveAway",
+    "InteriorColor",
+    "BuiltDate",
+    "ComplianceDate",
+    "EngineNumber",
+    "GPS",
+    "Wheelsize",
+    "TowBallWeight",
+    "Warranty",
+    "Wheels",
+    "AxleConfiguration",
+    "Location",
+    "StandardFeatures",
+    "OptionalFeatures",
+    "RedbookCode",
+    "NVIC",
+    "IsMiles",
+    "GearCount",
+    "EnginePower",
+    "PowerkW",
+    "Powerhp",
+    "EngineMake",
+    "SerialNumber",
+    "Length",
+    "IsDepositTaken",
+    "ImageCount",
+    "ImageURLs",
 )
 
 SUCCESS_TAIL = b'"Code":0,"ErrorMessage":null}'
@@ -47,7 +109,9 @@ def json_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def json_object(members: Mapping[str, Any] | Iterable[tuple[str, Any]], colon: str = ":", comma: str = ",") -> str:
+def json_object(
+    members: Mapping[str, Any] | Iterable[tuple[str, Any]], colon: str = ":", comma: str = ","
+) -> str:
     pairs = members.items() if isinstance(members, Mapping) else members
     return "{" + comma.join(f'"{name}"{colon}{json_value(value)}' for name, value in pairs) + "}"
 
@@ -57,7 +121,9 @@ def parse(data: bytes | str) -> Any:
     return json.loads(data, parse_float=Decimal)
 
 
-def envelope(payload: Mapping[str, Any] | None = None, code: int = SUCCESS, message: str | None = None) -> bytes:
+def envelope(
+    payload: Mapping[str, Any] | None = None, code: int = SUCCESS, message: str | None = None
+) -> bytes:
     """The payload's properties followed by Code and ErrorMessage."""
     return json_object({**(payload or {}), "Code": code, "ErrorMessage": message}).encode()
 

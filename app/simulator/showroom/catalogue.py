@@ -3,6 +3,8 @@
 Kept as small tables, one line per model, because they are read and corrected by people.
 """
 
+# ruff: noqa: E501 - one line per model: a table is read across
+
 from dataclasses import dataclass
 
 # make|model|badges|series|years|shape|body|cc|cylinders|fuel|gearbox|gears|drive|doors|seats|new price|kW|VIN start
@@ -132,21 +134,38 @@ def _read(table: str, columns: str) -> tuple[Model, ...]:
     return tuple(models)
 
 
-CARS = _read(_CARS, "make model badges series years shape body cc cylinders fuel gearbox gears drive"
-             " doors seats price kw vin")
+CARS = _read(
+    _CARS,
+    "make model badges series years shape body cc cylinders fuel gearbox gears drive"
+    " doors seats price kw vin",
+)
 CARAVANS = _read(_CARAVANS, "make model badges years length tare gvm berths axles price shape")
 BOATS = _read(_BOATS, "make model badges years length engine_make engine hp fuel price seats")
-TRUCKS = _read(_TRUCKS, "make model badges years body cc cylinders kw gearbox gvm gcm axles price seats")
+TRUCKS = _read(
+    _TRUCKS, "make model badges years body cc cylinders kw gearbox gvm gcm axles price seats"
+)
 BIKES = _read(_BIKES, "make model badges years body cc cylinders kw gears price")
 TRAILERS = _read(_TRAILERS, "make model badges years body length tare gvm axles price")
 
 COLOURS: dict[str, tuple[int, int, int]] = {
-    "Glacier White": (238, 240, 242), "Crystal Pearl": (229, 228, 222), "Silver Metallic": (184, 189, 195),
-    "Graphite Grey": (93, 98, 106), "Meteor Grey": (118, 122, 126), "Ebony Black": (34, 36, 40),
-    "Deep Crystal Blue": (30, 52, 102), "Electric Blue": (24, 92, 190), "Soul Red": (156, 20, 34),
-    "Flame Red": (205, 38, 32), "Sunset Orange": (224, 108, 32), "Bronze": (132, 100, 66),
-    "Sandstone": (196, 178, 146), "Forest Green": (38, 78, 58), "Olive": (98, 104, 72),
-    "Cosmic Yellow": (236, 190, 44), "White": (242, 242, 240), "Black": (28, 28, 30),
+    "Glacier White": (238, 240, 242),
+    "Crystal Pearl": (229, 228, 222),
+    "Silver Metallic": (184, 189, 195),
+    "Graphite Grey": (93, 98, 106),
+    "Meteor Grey": (118, 122, 126),
+    "Ebony Black": (34, 36, 40),
+    "Deep Crystal Blue": (30, 52, 102),
+    "Electric Blue": (24, 92, 190),
+    "Soul Red": (156, 20, 34),
+    "Flame Red": (205, 38, 32),
+    "Sunset Orange": (224, 108, 32),
+    "Bronze": (132, 100, 66),
+    "Sandstone": (196, 178, 146),
+    "Forest Green": (38, 78, 58),
+    "Olive": (98, 104, 72),
+    "Cosmic Yellow": (236, 190, 44),
+    "White": (242, 242, 240),
+    "Black": (28, 28, 30),
 }
 COLOUR_NAMES = tuple(COLOURS)
 INTERIORS = ("Black", "Black Leather", "Grey Cloth", "Charcoal", "Beige Leather", "Dark Grey", "")

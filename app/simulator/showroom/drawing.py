@@ -6,13 +6,22 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from app.simulator.showroom.scenes import GROUND, SCENES, SIZE, scene
 from app.simulator.showroom.subject import Subject
-from app.simulator.showroom.vehicle_art import HEIGHT, WIDTH, shadow_of, vehicle_art
+from app.simulator.showroom.vehicle_art import HEIGHT, WIDTH, standing_art
 
 # zoom, what part of the vehicle stands in the middle (0 tail, 1 nose), nose to the left
 _VIEWS = (
-    (0.88, 0.50, False), (0.84, 0.50, True), (1.50, 0.80, False), (1.50, 0.18, False), (2.30, 0.80, False),
-    (0.60, 0.46, True), (1.15, 0.58, True), (1.90, 0.50, False), (2.10, 0.20, True), (0.72, 0.55, False),
-    (1.65, 0.70, True), (1.05, 0.42, False),
+    (0.88, 0.50, False),
+    (0.84, 0.50, True),
+    (1.50, 0.80, False),
+    (1.50, 0.18, False),
+    (2.30, 0.80, False),
+    (0.60, 0.46, True),
+    (1.15, 0.58, True),
+    (1.90, 0.50, False),
+    (2.10, 0.20, True),
+    (0.72, 0.55, False),
+    (1.65, 0.70, True),
+    (1.05, 0.42, False),
 )
 _WHEEL_LINE = 400
 _QUALITY = 88
@@ -36,16 +45,20 @@ def _scene_of(subject: Subject, nudge: int) -> int:
     return 0 if subject.index == 0 and nudge % 3 else nudge // 7
 
 
-def _place(picture: Image.Image, subject: Subject, zoom: float, centre: float, mirrored: bool) -> None:
-    art, shadow = vehicle_art(subject.shape, subject.colour), shadow_of(subject.shape)
+def _place(
+    picture: Image.Image, subject: Subject, zoom: float, centre: float, mirrored: bool
+) -> None:
+    art = standing_art(subject.shape, subject.colour)
     if mirrored:
-        art, shadow, centre = ImageOps.mirror(art), ImageOps.mirror(shadow), 1 - centre
-    size = (round(WIDTH * zoom), round(HEIGHT * zoom))
-    art, shadow = art.resize(size, Image.Resampling.BICUBIC), shadow.resize(size)
-    ground = min(640, GROUND + round(110 * zoom))
-    corner = (round(SIZE[0] / 2 - size[0] * centre), round(ground - _WHEEL_LINE * zoom))
-    picture.paste((12, 12, 14), corner, shadow)
-    picture.paste(art, corner, art)
+        art, centre = ImageOps.mirror(art), 1 - centre
+    left = round(SIZE[0] / 2 - WIDTH * zoom * centre)
+    top = round(min(640, GROUND + 110 * zoom) - _WHEEL_LINE * zoom)
+    seen = (max(0, left), max(0, top), min(SIZE[0], left + round(WIDTH * zoom)), SIZE[1])
+    size = (seen[2] - seen[0], min(seen[3], top + round(HEIGHT * zoom)) - seen[1])
+    source = (seen[0] - left, seen[1] - top, seen[0] - left + size[0], seen[1] - top + size[1])
+    box = tuple(min(edge / zoom, limit) for edge, limit in zip(source, art.size * 2, strict=True))
+    part = art.resize(size, Image.Resampling.BILINEAR, box=box)
+    picture.paste(part, seen[:2], part)
 
 
 def _label(picture: Image.Image, subject: Subject) -> None:
@@ -54,4 +67,9 @@ def _label(picture: Image.Image, subject: Subject) -> None:
     pen.rectangle([0, SIZE[1] - 40, SIZE[0], SIZE[1]], fill=(24, 30, 38))
     font = ImageFont.load_default(20)
     pen.text((20, SIZE[1] - 32), f"STOCK {subject.number}", fill=(240, 240, 236), font=font)
-    pen.text((SIZE[0] - 170, SIZE[1] - 32), subject.plate or "UNREGISTERED", fill=(236, 190, 44), font=font)
+    pen.text(
+        (SIZE[0] - 170, SIZE[1] - 32),
+        subject.plate or "UNREGISTERED",
+        fill=(236, 190, 44),
+        font=font,
+    )

@@ -40,5 +40,7 @@ class PhotoLab:
     def _fast(self, digest: str) -> bytes:
         """One picture for all, told apart by what follows the end of the image."""
         if not self._template:
-            self._template = draw(Subject("suv", (24, 92, 190), "", "", 0), "0" * 40)[: FAST_BYTES - 40]
+            self._template = draw(Subject("suv", (24, 92, 190), "", "", 0), "0" * 40)[
+                : FAST_BYTES - 40
+            ]
         return self._template + digest.encode().rjust(FAST_BYTES - len(self._template), b"\0")

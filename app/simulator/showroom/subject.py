@@ -24,6 +24,10 @@ class Subject:
 
 def subject_of(item: Mapping[str, Any], index: int) -> Subject:
     """What the index-th photo of a stock item shows."""
-    shape = _SHAPES.get((item["Make"], item["Model"])) or _BY_BODY.get(item["Body"]) or _BY_TYPE[item["StockType"]]
+    shape = (
+        _SHAPES.get((item["Make"], item["Model"]))
+        or _BY_BODY.get(item["Body"])
+        or _BY_TYPE[item["StockType"]]
+    )
     colour = COLOURS.get(item["Colour"], (120, 126, 134))
     return Subject(shape, colour, item["RegoNum"], item["StockNumber"], index)

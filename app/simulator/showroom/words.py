@@ -2,60 +2,17 @@
 
 CAR_FEATURES = tuple(
     pack.strip().replace("\n", "")
-    for pack in """
-ABS (Antilock Brakes),EBD (Electronic Brake Force Distribution),Brake Assist,Electronic Stability Control,Traction
- Control System,Hill Holder,Autonomous Emergency Braking,Airbags - Driver & Passenger (Dual),Airbags - Side for 1st Row
- Occupants (Front),Airbags - Head for 1st Row Seats (Front)
-;
-Adaptive Cruise Control,Lane Departure Warning,Lane Keeping - Active Assist,Blind Spot Sensor,Collision Warning -
- Forward,Cross Traffic Alert - Rear,Driver Attention Detection,Traffic Sign Recognition,High Beam - Auto Dipping
-;
-Air Cond. - Climate Control 2 Zone,Air Conditioning - Rear,Heated Front Seats,Ventilated Front Seats,Electric Front
- Seat - Drivers,Memory Front Seat - Driver,Leather Seats - Partial,Lumbar Support - Electric,Armrest - Front Centre
-;
-Smart Device Integration - Apple CarPlay,Smart Device Integration - Android Auto,Touch Screen Controls,Digital Radio
- (DAB+),Speakers - 8,USB Data Socket(s),Wireless Charging - Compatible Devices,Bluetooth System,Satellite Navigation
-;
-Alloy Wheels - 18 Inch,Spare Wheel - Full Size Alloy,Tyre Pressure Sensor,Roof Rails,Side Steps,Tow Bar,Tow Bar Wiring
- Harness,Tub Liner,Bullbar,Snorkel,Cargo Tie Down Hooks/Rings,Skid Plate - Front
-;
-Camera - Rear Vision,Parking Distance Control - Front,Parking Distance Control - Rear,Camera - Front Vision,Reversing
- Camera Guidelines,360 Degree View Monitor,Parking Assist - Automated Steering
-;
-Headlamps - LED,Daytime Running Lamps - LED,Fog Lamps - Front,Headlamps Automatic (light sensitive),Tail Lamps - LED,
-Rain Sensor (Auto wipers),Power Door Mirrors - Heated,Power Door Mirrors - Folding,Privacy Glass
-;
-Central Locking - Remote/Keyless,Keyless Start,Engine Immobiliser,Alarm System/Remote Anti Theft,Power Windows - Front &
- Rear,Cup Holders - 1st Row,Cup Holders - 2nd Row,Power Steering - Electric Assist,Multi-function Steering Wheel
-""".split(";")
+    for pack in ["\nABS (Antilock Brakes),EBD (Electronic Brake Force Distribution),Brake Assist,Electronic Stability Control,Traction\n Control System,Hill Holder,Autonomous Emergency Braking,Airbags - Driver & Passenger (Dual),Airbags - Side for 1st Row\n Occupants (Front),Airbags - Head for 1st Row Seats (Front)\n", "\nAdaptive Cruise Control,Lane Departure Warning,Lane Keeping - Active Assist,Blind Spot Sensor,Collision Warning -\n Forward,Cross Traffic Alert - Rear,Driver Attention Detection,Traffic Sign Recognition,High Beam - Auto Dipping\n", "\nAir Cond. - Climate Control 2 Zone,Air Conditioning - Rear,Heated Front Seats,Ventilated Front Seats,Electric Front\n Seat - Drivers,Memory Front Seat - Driver,Leather Seats - Partial,Lumbar Support - Electric,Armrest - Front Centre\n", "\nSmart Device Integration - Apple CarPlay,Smart Device Integration - Android Auto,Touch Screen Controls,Digital Radio\n (DAB+),Speakers - 8,USB Data Socket(s),Wireless Charging - Compatible Devices,Bluetooth System,Satellite Navigation\n", "\nAlloy Wheels - 18 Inch,Spare Wheel - Full Size Alloy,Tyre Pressure Sensor,Roof Rails,Side Steps,Tow Bar,Tow Bar Wiring\n Harness,Tub Liner,Bullbar,Snorkel,Cargo Tie Down Hooks/Rings,Skid Plate - Front\n", "\nCamera - Rear Vision,Parking Distance Control - Front,Parking Distance Control - Rear,Camera - Front Vision,Reversing\n Camera Guidelines,360 Degree View Monitor,Parking Assist - Automated Steering\n", "\nHeadlamps - LED,Daytime Running Lamps - LED,Fog Lamps - Front,Headlamps Automatic (light sensitive),Tail Lamps - LED,\nRain Sensor (Auto wipers),Power Door Mirrors - Heated,Power Door Mirrors - Folding,Privacy Glass\n", "\nCentral Locking - Remote/Keyless,Keyless Start,Engine Immobiliser,Alarm System/Remote Anti Theft,Power Windows - Front &\n Rear,Cup Holders - 1st Row,Cup Holders - 2nd Row,Power Steering - Electric Assist,Multi-function Steering Wheel\n"]
 )
 
 TOURING_FEATURES = tuple(
     pack.strip().replace("\n", "")
-    for pack in """
-Roll-out Awning,Roof Hatch,Double Glazed Windows,Outside Entertainment Hatch,Annexe Lighting,Tunnel Boot,Picnic Table
-;
-Solar Panels 2 x 200W,Lithium Battery 200Ah,Battery Management System,240V Inlet,12V Sockets,LED Strip Lighting
-;
-Gas/Electric Cooktop,Microwave,Grill,Rangehood,Compressor Fridge 216L,Pull-out Pantry,Cafe Dinette
-;
-Separate Shower & Toilet,Top Loading Washing Machine,Vanity Basin,Gas/Electric Hot Water,2 x 95L Water Tanks
-;
-Independent Coil Suspension,Off-road Hitch,Electric Brakes,Stone Guard,Checker Plate,Jerry Can Holders,Jockey Wheel
-""".split(";")
+    for pack in ["\nRoll-out Awning,Roof Hatch,Double Glazed Windows,Outside Entertainment Hatch,Annexe Lighting,Tunnel Boot,Picnic Table\n", "\nSolar Panels 2 x 200W,Lithium Battery 200Ah,Battery Management System,240V Inlet,12V Sockets,LED Strip Lighting\n", "\nGas/Electric Cooktop,Microwave,Grill,Rangehood,Compressor Fridge 216L,Pull-out Pantry,Cafe Dinette\n", "\nSeparate Shower & Toilet,Top Loading Washing Machine,Vanity Basin,Gas/Electric Hot Water,2 x 95L Water Tanks\n", "\nIndependent Coil Suspension,Off-road Hitch,Electric Brakes,Stone Guard,Checker Plate,Jerry Can Holders,Jockey Wheel\n"]
 )
 
 WORK_FEATURES = tuple(
     pack.strip().replace("\n", "")
-    for pack in """
-Electric Brakes,LED Lights,Spare Wheel,Jockey Wheel,Hot Dip Galvanised,Tie Down Rails,Checker Plate Floor
-;
-Exhaust Brake,Reversing Camera,Bluetooth Audio,Cruise Control,Driver Suspension Seat,UHF Radio,Rotating Beacon
-;
-ABS (Antilock Brakes),LED Headlamp,Quick Shifter,Heated Grips,Adjustable Suspension,Slipper Clutch,Ride Modes
-;
-Fish Finder/GPS Sounder,Bimini Top,Live Bait Tank,Rod Holders,Marine Radio,Electric Trim,Ski Hook,Aluminium Trailer
-""".split(";")
+    for pack in ["\nElectric Brakes,LED Lights,Spare Wheel,Jockey Wheel,Hot Dip Galvanised,Tie Down Rails,Checker Plate Floor\n", "\nExhaust Brake,Reversing Camera,Bluetooth Audio,Cruise Control,Driver Suspension Seat,UHF Radio,Rotating Beacon\n", "\nABS (Antilock Brakes),LED Headlamp,Quick Shifter,Heated Grips,Adjustable Suspension,Slipper Clutch,Ride Modes\n", "\nFish Finder/GPS Sounder,Bimini Top,Live Bait Tank,Rod Holders,Marine Radio,Electric Trim,Ski Hook,Aluminium Trailer\n"]
 )
 
 _OPENINGS = (
@@ -96,6 +53,9 @@ def advertisement(pick: int, **facts: object) -> str:
     """Ad text of four paragraphs. `pick` chooses the wording; `facts` are title, colour, dealer,
     place, stock and number."""
     parts = (
-        _OPENINGS[pick % 4], _MIDDLES[pick // 4 % 4], _OFFERS[pick // 16 % 3], _CLOSINGS[pick // 48 % 3],
+        _OPENINGS[pick % 4],
+        _MIDDLES[pick // 4 % 4],
+        _OFFERS[pick // 16 % 3],
+        _CLOSINGS[pick // 48 % 3],
     )
     return "\r\n\r\n".join(parts).format(**facts)
