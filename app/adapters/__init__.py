@@ -1,0 +1,1 @@
+"""Real implementations of the services' ports; only create_app imports them."""

@@ -1,0 +1,71 @@
+"""The one place where the parts meet."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from app import routes, security, templating
+from app.adapters.media import open_media
+from app.adapters.redis_state import open_shared_state
+from app.config import Settings
+from app.db import db, init_database
+from app.jobs.queues import RqJobQueue
+from app.log import configure_logging
+from app.parts import Parts, SystemClock
+from app.routes import context, errors
+from app.services.credential_encryption import CredentialEncryptionService
+from app.services.http import Outside
+
+
+def create_app(settings: Settings, **replaced: Any) -> Flask:
+    """Builds the application. `replaced` parts (clock=, queue=, media= ...) serve the tests."""
+    app = Flask(__name__, instance_path=str(settings.instance))
+    app.config.update(
+        SECRET_KEY=settings.secret_key.reveal(),
+        TESTING=settings.testing,
+        MAX_CONTENT_LENGTH=32 * 1024 * 1024,
+        JSON_SORT_KEYS=False,
+    )
+    configure_logging(settings)
+    init_database(app, settings.database_url)
+    Migrate(app, db, directory=os.fspath(_migrations()), compare_type=True)
+    app.extensions["forecourt"] = _parts(settings, replaced)
+    security.init_security(app)
+    templating.register(app)
+    context.register(app)
+    routes.register(app)
+    errors.register(app)
+    _survive_forks(app)
+    return app
+
+
+def _parts(settings: Settings, replaced: dict[str, Any]) -> Parts:
+    crypto = CredentialEncryptionService(settings.credential_keys)
+    tokens, circuits = open_shared_state(settings.redis_url, crypto)
+    made: dict[str, Any] = {
+        "settings": settings,
+        "clock": SystemClock(),
+        "queue": RqJobQueue(settings.redis_url),
+        "crypto": crypto,
+        "outside": Outside(settings, tokens=tokens, circuits=circuits),
+        "media": open_media(settings),
+    }
+    return Parts(**(made | replaced))
+
+
+def _migrations() -> str:
+    return os.path.join(os.path.dirname(os.path.dirname(__file__)), "migrations")
+
+
+def _survive_forks(app: Flask) -> None:
+    """A child must not share its parent's connections: both would read the other's answers."""
+
+    def forget() -> None:
+        with app.app_context():
+            db.engine.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget)

@@ -1,0 +1,1 @@
+"""Background jobs: ids in, one service call, outcome out."""

@@ -1,0 +1,44 @@
+"""The sync job: a run's id in, its outcome on the run row."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.jobs.context import application
+from app.models import SyncRun
+from app.parts import Parts, parts
+from app.services import photos
+from app.services.sync import connection, engine
+
+
+def run_sync(run_id: int) -> None:
+    """Works on one run; harmless to repeat, because the claim decides (design §3)."""
+    with application().app_context():
+        engine.execute(run_id, owner(), engine_ports(parts()))
+
+
+def owner() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def engine_ports(made: Parts) -> engine.Ports:
+    """The engine's needs, from the application's parts."""
+
+    def open_connection(db: Session, run: SyncRun) -> connection.Connection:
+        return connection.open_connection(db, run, made.crypto)
+
+    def after_sync(db: Session, dealership_id: int, run_id: int) -> dict[str, Any]:
+        return photos.after_sync(db, dealership_id, run_id, queue=made.queue, clock=made.clock)
+
+    return engine.Ports(
+        clock=made.clock,
+        queue=made.queue,
+        connect=lambda opened: connection.connect(opened, made.outside),
+        open_connection=open_connection,
+        after_sync=after_sync,
+        batch_size=made.settings.sync_batch_size,
+    )

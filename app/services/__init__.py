@@ -1,0 +1,1 @@
+"""Use cases: plain functions that know neither Flask nor Redis."""

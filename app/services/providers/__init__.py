@@ -1,0 +1,1 @@
+"""Outside platforms, one folder each. They know no database and no sibling."""

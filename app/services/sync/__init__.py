@@ -1,0 +1,1 @@
+"""The engine: fetch, plan, apply, for any provider."""

@@ -1,0 +1,319 @@
+"""Writing decided changes: one transaction a batch, set-based (design §4.2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app.db import Base
+from app.log import get_logger
+from app.models import SyncItem
+from app.services.sync import bulk
+from app.services.sync.bulk import json_text
+from app.services.sync.changes import Change, refuse
+from app.services.sync.plan import Verb
+from app.services.sync.protocol import Stream
+from app.services.sync.targets import (
+    LINKS,
+    VEHICLES,
+    insert_columns,
+    row_values,
+    write_columns,
+)
+
+log = get_logger(__name__)
+ITEMS: Table = SyncItem.__table__  # type: ignore[assignment]
+LINK_COLUMNS = (
+    "id", "dealership_id", "provider", "stream", "environment", "entity", "entity_id",
+    "first_seen_at", "missing_runs", "external_id", "content_hash", "agreed", "raw",
+    "photo_urls", "photos_wanted", "missing_since", "changed_at", "changed_run_id",
+)  # fmt: skip
+ITEM_COLUMNS = (
+    "id", "run_id", "dealership_id", "external_id", "label", "action", "entity_id",
+    "before", "after", "reason", "warnings", "created_at",
+)  # fmt: skip
+QUIET = (Verb.SAME, Verb.KEEP_LOCAL)
+COUNTED = {
+    Verb.CREATE: "created",
+    Verb.UPDATE: "updated",
+    Verb.RESTORE: "updated",
+    Verb.SAME: "unchanged",
+    Verb.KEEP_LOCAL: "unchanged",
+    Verb.HOLD: "held",
+    Verb.REFUSE: "failed",
+    Verb.MISSING: "missing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a run writes."""
+
+    dealership_id: int
+    run_id: int
+    provider: str
+    stream: Stream
+    environment: str
+
+
+def write_batch(
+    db: Session, target: Target, changes: Sequence[Change], now: datetime
+) -> Counter[str]:
+    """Writes the batch at once; if that fails, record by record, so that one bad record costs
+    one record. Returns what to add to the run's counters."""
+    try:
+        with db.begin_nested():
+            _write(db, target, changes, now)
+        return _count(changes)
+    except (DBAPIError, ValueError, TypeError, OverflowError) as exc:
+        if len(changes) == 1:
+            return _write_refusal(db, target, changes[0], exc, now)
+        log.warning("batch_failed", run_id=target.run_id, rows=len(changes), kind=_kind(exc))
+    counts: Counter[str] = Counter()
+    for change in changes:
+        counts += write_batch(db, target, [change], now)
+    return counts
+
+
+def _write_refusal(
+    db: Session, target: Target, change: Change, exc: Exception, now: datetime
+) -> Counter[str]:
+    """The record could not be stored: it becomes a failed row with the reason."""
+    log.warning(
+        "record_failed", run_id=target.run_id, external_id=change.external_id, kind=_kind(exc)
+    )
+    refusal = refuse(
+        change.external_id,
+        change.label,
+        "This record could not be stored: a value does not fit. The vehicle stays as it was.",
+    )
+    _insert_items(db, target, [(refusal, None)], now)
+    return Counter(failed=1)
+
+
+def _kind(exc: Exception) -> str:
+    return type(getattr(exc, "orig", None) or exc).__name__
+
+
+def _count(changes: Sequence[Change]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for change in changes:
+        verb = change.decision.verb
+        if verb is Verb.CONFLICT:
+            counts["conflicts"] += 1
+            counts["updated" if change.decision.write else "unchanged"] += 1
+        else:
+            counts[COUNTED[verb]] += 1
+    return counts
+
+
+def _write(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+    by_verb: Callable[..., list[Change]] = lambda *verbs: [  # noqa: E731 - a local filter
+        change for change in changes if change.decision.verb in verbs
+    ]
+    new = by_verb(Verb.CREATE)
+    vehicle_ids = dict(zip(map(id, new), _insert_new(db, target, new, now), strict=True))
+    known = by_verb(*QUIET, Verb.UPDATE, Verb.RESTORE, Verb.CONFLICT)
+    _update_known(db, target, known, now)
+    _update_missing(db, target, by_verb(Verb.MISSING), now)
+    told = [
+        (change, vehicle_ids.get(id(change)) or (change.existing and change.existing.entity_id))
+        for change in changes
+        if change.decision.verb not in QUIET
+    ]
+    _insert_items(db, target, told, now)
+
+
+def _insert_new(
+    db: Session, target: Target, changes: Sequence[Change], now: datetime
+) -> Sequence[int]:
+    if not changes:
+        return ()
+    vehicle_ids = bulk.allocate_ids(db, VEHICLES, len(changes))
+    link_ids = bulk.allocate_ids(db, LINKS, len(changes))
+    placed = list(zip(changes, vehicle_ids, link_ids, strict=True))
+    bulk.insert_rows(
+        db, VEHICLES, insert_columns(), [_vehicle_row(target, c, v, now) for c, v, _ in placed]
+    )
+    bulk.insert_rows(
+        db, LINKS, LINK_COLUMNS, [_link_row(target, c, v, link, now) for c, v, link in placed]
+    )
+    _insert_archive(db, target, placed, now)
+    return list(vehicle_ids)
+
+
+def _vehicle_row(target: Target, change: Change, vehicle_id: int, now: datetime) -> list[Any]:
+    return [
+        vehicle_id, target.dealership_id, "EasyCars", "AUD", "[]", now,
+        *row_values(change.decision.write), "listed", None, now,
+    ]  # fmt: skip
+
+
+def _link_row(
+    target: Target, change: Change, vehicle_id: int, link_id: int, now: datetime
+) -> list[Any]:
+    return [
+        link_id, target.dealership_id, target.provider, target.stream.key, target.environment,
+        target.stream.entity, vehicle_id, now, 0, *_link_values(target, change, now),
+    ]  # fmt: skip
+
+
+def _link_values(target: Target, change: Change, now: datetime) -> list[Any]:
+    """external_id … changed_run_id, in the order of LINK_COLUMNS."""
+    assert change.draft is not None  # noqa: S101 - only rows of the feed come here
+    assert change.row is not None  # noqa: S101
+    urls = list(change.draft.photo_urls)
+    before = change.existing.photo_urls if change.existing else []
+    raw = None if target.stream.archive else change.row.raw.decode()
+    return [
+        change.draft.external_id, change.row.digest, json_text(change.decision.agreed), raw,
+        json_text(urls), urls != before, None, now, target.run_id,
+    ]  # fmt: skip
+
+
+def _archive_row(
+    target: Target, change: Change, vehicle_id: int, now: datetime, columns: Sequence[str]
+) -> list[Any]:
+    assert change.draft is not None  # noqa: S101
+    assert change.row is not None  # noqa: S101
+    archived = change.draft.archive or {}
+    head = [target.dealership_id, vehicle_id, target.run_id, now, change.row.raw.decode()]
+    return [*head, *(archived.get(column) for column in columns)]
+
+
+def _archive_columns(table: Table) -> list[str]:
+    fixed = {"link_id", "dealership_id", "vehicle_id", "run_id", "received_at", "raw"}
+    return [column.name for column in table.columns if column.name not in fixed]
+
+
+ARCHIVE_HEAD = ("dealership_id", "vehicle_id", "run_id", "received_at", "raw")
+
+
+def _insert_archive(
+    db: Session, target: Target, placed: Sequence[tuple[Change, int, int]], now: datetime
+) -> None:
+    if target.stream.archive is None:
+        return
+    table = Base.metadata.tables[target.stream.archive]
+    columns = _archive_columns(table)
+    rows = [[link, *_archive_row(target, c, v, now, columns)] for c, v, link in placed]
+    bulk.insert_rows(db, table, ("link_id", *ARCHIVE_HEAD, *columns), rows)
+
+
+def _update_known(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+    bulk.update_rows(
+        db,
+        LINKS,
+        ("content_hash",),
+        [
+            (change.row.digest, change.existing.link_id)
+            for change in changes
+            if change.spelling_only and change.row and change.existing
+        ],
+        dealership_id=target.dealership_id,
+    )
+    told = [change for change in changes if not change.spelling_only and change.existing]
+    _update_vehicles(db, target, [change for change in told if change.decision.write], now)
+    _update_links(db, target, [change for change in told if change.row], now)
+    _update_archive(db, target, [change for change in told if change.row], now)
+    healed = [change for change in told if change.row is None and change.existing]
+    bulk.update_rows(
+        db,
+        LINKS,
+        ("missing_runs", "missing_since"),
+        [(0, None, change.existing.link_id) for change in healed if change.existing],
+        dealership_id=target.dealership_id,
+    )
+
+
+def _update_vehicles(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+    rows = []
+    for change in changes:
+        assert change.existing is not None  # noqa: S101
+        merged = change.existing.local | change.decision.write
+        reason = change.decision.reason if merged["lifecycle"] != "listed" else None
+        rows.append(
+            [*row_values(merged), merged["lifecycle"], reason, now, change.existing.entity_id]
+        )
+    bulk.update_rows(db, VEHICLES, write_columns(), rows, dealership_id=target.dealership_id)
+
+
+def _update_links(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+    columns = ("missing_runs", *LINK_COLUMNS[LINK_COLUMNS.index("external_id") :])
+    rows = [
+        (0, *_link_values(target, change, now), change.existing.link_id)
+        for change in changes
+        if change.existing
+    ]
+    bulk.update_rows(db, LINKS, columns, rows, dealership_id=target.dealership_id)
+
+
+def _update_archive(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+    if target.stream.archive is None:
+        return
+    table = Base.metadata.tables[target.stream.archive]
+    columns = _archive_columns(table)
+    rows = [
+        (
+            *_archive_row(target, change, change.existing.entity_id, now, columns),
+            change.existing.link_id,
+        )
+        for change in changes
+        if change.existing
+    ]
+    bulk.update_rows(
+        db,
+        table,
+        (*ARCHIVE_HEAD, *columns),
+        rows,
+        dealership_id=target.dealership_id,
+        key="link_id",
+    )
+
+
+def _update_missing(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+    _update_vehicles(db, target, changes, now)
+    bulk.update_rows(
+        db,
+        LINKS,
+        ("missing_runs", "missing_since"),
+        [
+            (change.existing.missing_runs + 1, now, change.existing.link_id)
+            for change in changes
+            if change.existing
+        ],
+        dealership_id=target.dealership_id,
+    )
+
+
+def _insert_items(
+    db: Session,
+    target: Target,
+    told: Sequence[tuple[Change, int | None]],
+    now: datetime,
+) -> None:
+    ids = bulk.allocate_ids(db, ITEMS, len(told))
+    rows = [
+        _item_row(target, item_id, change, entity_id, now)
+        for item_id, (change, entity_id) in zip(ids, told, strict=True)
+    ]
+    bulk.insert_rows(db, ITEMS, ITEM_COLUMNS, rows)
+
+
+def _item_row(
+    target: Target, item_id: int, change: Change, entity_id: int | None, now: datetime
+) -> list[Any]:
+    decision = change.decision
+    warnings = [warned.as_json() for warned in change.warnings] or None
+    return [
+        item_id, target.run_id, target.dealership_id, change.external_id[:200],
+        change.label[:300], decision.verb.value, entity_id, json_text(decision.before),
+        json_text(decision.after), decision.reason, json_text(warnings), now,
+    ]  # fmt: skip

@@ -1,0 +1,134 @@
+"""Fetching: what came, what of it is known to the byte, and what must be looked at.
+
+Nothing is decided here and nothing is written. Changed records wait in a temporary file, so
+that memory stays flat and no transaction is open while the other server is awaited (design §4).
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+
+from app.services.sync.protocol import Ask, Stream
+
+DIGEST_BYTES = 16
+_HEAD = struct.Struct(f">II{DIGEST_BYTES}s")
+
+
+class KnownLink(NamedTuple):
+    """What one look-up of the dealership's links tells."""
+
+    link_id: int
+    entity_id: int
+    external_id: str
+    content_hash: bytes
+    missing_runs: int
+
+
+class Row(NamedTuple):
+    """One received record; `number` counts from 1 in the order of the feed."""
+
+    number: int
+    digest: bytes
+    raw: bytes
+
+
+class Spool:
+    """Rows on disk, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="forecourt-")  # noqa: SIM115
+        self.count = 0
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def add(self, row: Row) -> None:
+        self._file.write(_HEAD.pack(row.number, len(row.raw), row.digest))
+        self._file.write(row.raw)
+        self.count += 1
+
+    def clear(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self.count = 0
+
+    def batches(self, size: int) -> Iterator[list[Row]]:
+        rows = self._rows()
+        while batch := list(islice(rows, size)):
+            yield batch
+
+    def _rows(self) -> Iterator[Row]:
+        self._file.seek(0)
+        while head := self._file.read(_HEAD.size):
+            number, size, digest = _HEAD.unpack(head)
+            yield Row(number, digest, self._file.read(size))
+
+
+@dataclass
+class Collected:
+    """The whole answer, sorted by what has to be done with it."""
+
+    spool: Spool
+    total: int = 0
+    equal: set[str] = field(default_factory=set)
+    returned: list[KnownLink] = field(default_factory=list)
+    numbers: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+
+    def restart(self) -> None:
+        """The connection broke and the provider asks again: forget what came so far."""
+        self.spool.clear()
+        self.total = 0
+        self.equal.clear()
+        self.returned.clear()
+        self.numbers.clear()
+
+    @property
+    def present(self) -> set[str]:
+        """Every number that occurs in the feed, whatever its row is worth."""
+        return self.equal | set(self.numbers)
+
+
+def collect(
+    stream: Stream, api: Any, ask: Ask, known: Mapping[bytes, KnownLink], into: Collected
+) -> Iterator[int]:
+    """Reads the stream to its end; yields the count so far after every page."""
+    for page in stream.pages(api, ask):
+        if getattr(page, "restart", False):
+            into.restart()
+        for raw in page.rows:
+            _sort_in(stream, raw, known, into)
+        if page.warning:
+            into.warnings.append(page.warning)
+        yield into.total
+
+
+def _sort_in(stream: Stream, raw: bytes, known: Mapping[bytes, KnownLink], into: Collected) -> None:
+    into.total += 1
+    digest = blake2b(raw, digest_size=DIGEST_BYTES).digest()
+    link = known.get(digest)
+    if link is not None and link.external_id not in into.equal:
+        into.equal.add(link.external_id)
+        if link.missing_runs:
+            into.returned.append(link)
+        return
+    number = stream.external_id(raw)
+    if number is not None:
+        into.numbers[number] += 1
+    into.spool.add(Row(into.total, digest, raw))

@@ -1,0 +1,54 @@
+"""Opening the way to a provider for one run: keys, environment, filters, scope."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.models import SyncRun
+from app.services import credentials
+from app.services.credential_encryption import CredentialEncryptionService
+from app.services.http import Outside
+from app.services.sync import registry
+from app.services.sync.protocol import Ask, Keys, Provider, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """All that a run needs to fetch. `scope` says whose stock was asked for (trap T15)."""
+
+    provider: Provider
+    stream: Stream
+    keys: Keys
+    ask: Ask
+    scope: dict[str, str]
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+
+def open_connection(db: Session, run: SyncRun, crypto: CredentialEncryptionService) -> Connection:
+    """Reads and opens the dealership's keys; they stay in memory for this run only (B-2b.2).
+
+    Raises NotConfigured, EncryptionError or NotFound.
+    """
+    provider = registry.provider(run.provider)
+    stream = registry.stream(run.provider, run.stream)
+    if not provider.secret_fields:
+        return Connection(provider, stream, {}, Ask("Test"), {"environment": "Test"})
+    keys, credential = credentials.keys_for(db, run.dealership_id, crypto)
+    filters = {"yard_code": credential.yard_code} if credential.yard_code else {}
+    scope = {
+        "environment": credential.environment,
+        "yard": credential.yard_code or "",
+        "account": sha256(keys["account_number"].reveal().encode()).hexdigest()[:12],
+    }
+    return Connection(provider, stream, keys, Ask(credential.environment, filters), scope)
+
+
+def connect(connection: Connection, outside: Outside) -> AbstractContextManager[Any]:
+    """Opens the provider's Api; every call is noted in `connection.calls`."""
+    recorded = outside.recording(connection.calls.append)
+    return connection.provider.connect(connection.keys, connection.ask.environment, recorded)

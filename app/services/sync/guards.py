@@ -1,0 +1,92 @@
+"""Guards: what looks wrong waits for a person; the rest goes through (C3, C4, C7, design §1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.services.sync.plan import Decision, Verb
+from app.services.sync.protocol import Values, Warned
+
+PRICE_DROP = 0.30
+REMOVALS_COUNT = 10
+REMOVALS_SHARE = 0.20
+FIRST_YEAR = 1900
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A dealership's limits; `newest_year` is next year's model plus one."""
+
+    newest_year: int
+    price_drop: float = PRICE_DROP
+    removals_count: int = REMOVALS_COUNT
+    removals_share: float = REMOVALS_SHARE
+
+
+def hold_removals(
+    *, listed: int, newly_absent: int, feed_total: int, scope_changed: bool, limits: Limits
+) -> str | None:
+    """Why the removals of this run must wait, or None. An empty feed always waits."""
+    if newly_absent == 0:
+        return None
+    if scope_changed:
+        return "The account, environment or yard of the connection changed since the last sync."
+    if feed_total == 0:
+        return "EasyCars sent an empty list."
+    share = newly_absent / listed if listed else 1.0
+    if newly_absent > limits.removals_count and share > limits.removals_share:
+        return f"{newly_absent} of {listed} vehicles are gone from the feed at once."
+    return None
+
+
+def check_values(decision: Decision, local: Values | None, limits: Limits) -> Decision:
+    """Turns a decision with suspicious values into a hold; the reason says which and why."""
+    reason = _suspicion(decision.write, local or {}, limits)
+    if reason is None or decision.verb is Verb.CREATE:
+        return decision
+    return replace(decision, verb=Verb.HOLD, reason=reason, write={})
+
+
+def clean_new(values: Values, limits: Limits) -> tuple[dict[str, Any], list[Warned]]:
+    """A new vehicle is never held back for one odd number: the number is left out and said."""
+    kept, warnings = dict(values), []
+    if kept.get("price_cents") == 0:
+        del kept["price_cents"]
+        warnings.append(Warned("price_cents", "Price 0 in EasyCars: shown as price on request."))
+    if not _year_plausible(kept.get("year"), limits):
+        year = kept.pop("year")
+        warnings.append(Warned("year", f"Impossible year {year}: left out."))
+    return kept, warnings
+
+
+def _suspicion(write: Values, local: Values, limits: Limits) -> str | None:
+    checks = (
+        _price_suspicion(write, local, limits),
+        _odometer_suspicion(write, local),
+        None if _year_plausible(write.get("year"), limits) else f"Impossible year {write['year']}.",
+    )
+    return next((reason for reason in checks if reason), None)
+
+
+def _price_suspicion(write: Values, local: Values, limits: Limits) -> str | None:
+    new, old = write.get("price_cents"), local.get("price_cents")
+    if new is None:
+        return None
+    if new <= 0:
+        return "The price would become 0."
+    if old and new < old * (1 - limits.price_drop):
+        return f"The price would fall by {round((old - new) / old * 100)} %."
+    return None
+
+
+def _odometer_suspicion(write: Values, local: Values) -> str | None:
+    new, old = write.get("odometer"), local.get("odometer")
+    same_unit = write.get("odometer_unit", local.get("odometer_unit")) == local.get("odometer_unit")
+    if new is not None and old is not None and same_unit and new < old:
+        return f"The odometer would fall from {old} to {new}."
+    return None
+
+
+def _year_plausible(year: int | None, limits: Limits) -> bool:
+    return year is None or FIRST_YEAR <= year <= limits.newest_year

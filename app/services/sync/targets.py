@@ -1,0 +1,196 @@
+"""The local side of a stream: how drafts become rows of ours.
+
+`VehicleTarget` is the only target so far; leads get theirs. It knows columns and JSON, and
+decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Row, Select, Table, select
+from sqlalchemy.orm import Session
+
+from app.db import Base
+from app.models import ExternalLink, Vehicle
+from app.services.sync.bulk import json_text
+from app.services.sync.protocol import Stream, Values
+from app.services.vehicle_fields import FIELDS
+
+LINKS: Table = ExternalLink.__table__  # type: ignore[assignment]
+VEHICLES: Table = Vehicle.__table__  # type: ignore[assignment]
+JSON_COLUMNS = {"features", "details", "locked_fields"}
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """A known record: its link and the local row as field → value."""
+
+    link_id: int
+    entity_id: int
+    external_id: str
+    agreed: dict[str, Any]
+    photo_urls: list[str]
+    missing_runs: int
+    raw: bytes
+    local: dict[str, Any]
+    locked: frozenset[str]
+
+
+@cache
+def column_fields() -> tuple[str, ...]:
+    """Fields that are columns of `vehicle`; all others live in `details`."""
+    return tuple(name for name, field in FIELDS.items() if field.stored == "column")
+
+
+@cache
+def write_columns() -> tuple[str, ...]:
+    return (*column_fields(), "details", "lifecycle", "lifecycle_reason", "updated_at")
+
+
+@cache
+def insert_columns() -> tuple[str, ...]:
+    fixed = ("id", "dealership_id", "source", "currency", "locked_fields", "created_at")
+    return (*fixed, *write_columns())
+
+
+def row_values(values: Values) -> list[Any]:
+    """The values of `column_fields()` and `details`, ready for the driver."""
+    cells = [
+        json_text(values.get(name)) if name in JSON_COLUMNS else values.get(name)
+        for name in column_fields()
+    ]
+    cells[_title_at()] = values.get("title") or ""
+    details = {
+        name: value
+        for name, value in values.items()
+        if (field := FIELDS.get(name)) is not None
+        and field.stored == "details"
+        and value is not None
+    }
+    return [*cells, json_text(details)]
+
+
+@cache
+def _title_at() -> int:
+    return column_fields().index("title")
+
+
+def load_existing(
+    db: Session, stream: Stream, dealership_id: int, link_ids: Sequence[int]
+) -> dict[str, Existing]:
+    """The known records behind these links, locked until the transaction ends."""
+    if not link_ids:
+        return {}
+    archive = Base.metadata.tables[stream.archive] if stream.archive else None
+    query = _existing_query(archive).where(
+        LINKS.c.dealership_id == dealership_id, LINKS.c.id.in_(link_ids)
+    )
+    found = (_existing(row) for row in db.execute(query))
+    return {record.external_id: record for record in found}
+
+
+def _existing_query(archive: Table | None) -> Select[Any]:
+    raw = LINKS.c.raw if archive is None else archive.c.raw
+    joined = LINKS.join(VEHICLES, VEHICLES.c.id == LINKS.c.entity_id)
+    if archive is not None:
+        joined = joined.outerjoin(archive, archive.c.link_id == LINKS.c.id)
+    return (
+        select(
+            LINKS.c.id.label("link_id"),
+            LINKS.c.external_id,
+            LINKS.c.agreed,
+            LINKS.c.photo_urls,
+            LINKS.c.missing_runs,
+            raw.label("raw"),
+            *(column.label(f"v_{column.name}") for column in VEHICLES.c),
+        )
+        .select_from(joined)
+        .with_for_update(of=[LINKS, VEHICLES])
+    )
+
+
+def _existing(row: Row[Any]) -> Existing:
+    cells = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    local = {name: _as_json(cells[f"v_{name}"]) for name in column_fields()}
+    local |= cells["v_details"] or {}
+    local["lifecycle"] = cells["v_lifecycle"]
+    return Existing(
+        link_id=cells["link_id"],
+        entity_id=cells["v_id"],
+        external_id=cells["external_id"],
+        agreed=cells["agreed"],
+        photo_urls=cells["photo_urls"],
+        missing_runs=cells["missing_runs"],
+        raw=(cells["raw"] or "").encode(),
+        local={name: value for name, value in local.items() if value is not None},
+        locked=frozenset(cells["v_locked_fields"] or ()),
+    )
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@dataclass(frozen=True, slots=True)
+class HandMade:
+    """Vehicles that no feed made, by what could make a feed row their twin (trap T11)."""
+
+    by_vin: Mapping[str, int]
+    by_stock_number: Mapping[str, int]
+
+    def twin_of(self, values: Values) -> str | None:
+        """A sentence when a new record looks like a vehicle entered by hand (row 2.2.7)."""
+        vin, number = values.get("vin"), values.get("stock_number")
+        if vin in self.by_vin:
+            return f"Possible duplicate of vehicle {self.by_vin[vin]}: same VIN."
+        if number in self.by_stock_number:
+            return (
+                f"Possible duplicate of vehicle {self.by_stock_number[number]}: same stock number."
+            )
+        return None
+
+
+def hand_made(db: Session, dealership_id: int) -> HandMade:
+    rows = db.execute(
+        select(VEHICLES.c.id, VEHICLES.c.vin, VEHICLES.c.stock_number).where(
+            VEHICLES.c.dealership_id == dealership_id, VEHICLES.c.source != "EasyCars"
+        )
+    ).all()
+    return HandMade(
+        by_vin={row.vin: row.id for row in rows if plausible_vin(row.vin)},
+        by_stock_number={row.stock_number: row.id for row in rows if row.stock_number},
+    )
+
+
+def plausible_vin(vin: str | None) -> bool:
+    """17 characters without I, O, Q: good enough as a second key, never required (trap T25)."""
+    return (
+        vin is not None
+        and len(vin) == 17
+        and vin.isalnum()
+        and not set("IOQ") & set(vin.upper())
+        and len(set(vin)) > 3
+    )
+
+
+def vins_of(db: Session, dealership_id: int, vehicle_ids: Iterable[int]) -> dict[str, int]:
+    """Plausible and unambiguous VIN → vehicle id, among the given vehicles."""
+    wanted = list(vehicle_ids)
+    if not wanted:
+        return {}
+    rows = db.execute(
+        select(VEHICLES.c.vin, VEHICLES.c.id).where(
+            VEHICLES.c.dealership_id == dealership_id, VEHICLES.c.vin.is_not(None)
+        )
+    ).all()
+    among = set(wanted)
+    counts: dict[str, list[int]] = {}
+    for vin, vehicle_id in rows:
+        if plausible_vin(vin):
+            counts.setdefault(vin, []).append(vehicle_id)
+    return {vin: ids[0] for vin, ids in counts.items() if len(ids) == 1 and ids[0] in among}
