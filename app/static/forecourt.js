@@ -96,7 +96,6 @@
     if (text && button.dataset.idle) text.textContent = button.dataset.idle;
     delete button.dataset.idle;
   }
-  const idleAll = () => document.querySelectorAll(".is-busy").forEach(idle);
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post" || form.matches("[data-theme-form]")) return;
@@ -149,39 +148,52 @@
     if (!target && heading && !heading.hasAttribute("tabindex")) heading.tabIndex = -1;
     if (target || heading) (target || heading).focus({ preventScroll: true });
   }
-  function tell(templateId, reference) {
+  // Failures are told once, in the alert region, and go when the next request of their kind succeeds:
+  // a poll must neither repeat its failure every five seconds nor wipe out the answer to a person's click.
+  const askerOf = (event) => (event.detail.requestConfig || event.detail).elt;
+  const kindOf = (event) => (isPoll(askerOf(event)) ? "poll" : "action");
+  function tell(event, templateId) {
     const alerts = byId("alerts");
     const template = byId(templateId);
-    if (!alerts || !template || alerts.dataset.shows === templateId) return;
+    if (!alerts || !template || (kindOf(event) === "poll" && alerts.dataset.shows)) return;
     alerts.replaceChildren(template.content.cloneNode(true));
+    alerts.dataset.shows = kindOf(event);
     const place = alerts.querySelector("[data-reference]");
+    const reference = event.detail.xhr && event.detail.xhr.getResponseHeader("X-Request-ID");
     if (place && reference) place.textContent = reference;
-    alerts.dataset.shows = templateId;
   }
-  function quiet() {
+  function quiet(event) {
     const alerts = byId("alerts");
-    if (!alerts || !alerts.dataset.shows) return;
+    if (!alerts || !alerts.dataset.shows || (kindOf(event) === "poll" && alerts.dataset.shows !== "poll")) return;
     alerts.replaceChildren();
     delete alerts.dataset.shows;
+  }
+  // The server's own words for a failure come with HX-Retarget: #alerts, whatever the status.
+  const forAlerts = (event) => event.detail.xhr.getResponseHeader("HX-Retarget") === "#alerts";
+  function swapAlert(event) {
+    const alerts = byId("alerts");
+    event.detail.shouldSwap = Boolean(alerts) && !(kindOf(event) === "poll" && alerts.dataset.shows);
+    if (event.detail.shouldSwap) alerts.dataset.shows = kindOf(event);
   }
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (isPoll(event.detail.elt) && document.hidden) event.preventDefault();
     else if (event.detail.elt.matches("button")) busy(event.detail.elt);
   });
-  document.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.shouldSwap) remember(event.detail.target); });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (forAlerts(event)) swapAlert(event);
+    else if (event.detail.shouldSwap) remember(event.detail.target);
+  });
   document.addEventListener("htmx:afterSettle", () => { restore(); ready(false); });
   document.addEventListener("htmx:oobAfterSwap", () => ready(false));
   document.addEventListener("htmx:afterRequest", (event) => {
-    idleAll();
-    if (event.detail.successful) quiet();
+    if (kindOf(event) === "action") document.querySelectorAll(".is-busy").forEach(idle);
+    if (event.detail.successful) quiet(event);
     if (event.detail.xhr && event.detail.xhr.status === 422) focusFault();
   });
-  document.addEventListener("htmx:sendError", () => tell("connection-lost"));
-  document.addEventListener("htmx:timeout", () => tell("connection-lost"));
-  document.addEventListener("htmx:responseError", (event) => {
-    tell("request-failed", event.detail.xhr.getResponseHeader("X-Request-ID"));
-  });
+  document.addEventListener("htmx:sendError", (event) => tell(event, "connection-lost"));
+  document.addEventListener("htmx:timeout", (event) => tell(event, "connection-lost"));
+  document.addEventListener("htmx:responseError", (event) => { if (!forAlerts(event)) tell(event, "request-failed"); });
 
   document.addEventListener("DOMContentLoaded", () => {
     // A morph must not close what the reader opened: the server does not know about it.
