@@ -1,7 +1,7 @@
 """The simulator: doubles of the outside services that Forecourt talks to, over real HTTP.
 
-Part of the product: it serves development, tests, benchmarks, screenshots and training. It knows nothing
-of Forecourt's own models, services or database, so that it can prove them wrong.
+Part of the product: it serves development, tests, benchmarks, screenshots and training. It knows
+nothing of Forecourt's own models, services or database, so that it can prove them wrong.
 """
 
 from app.simulator.application import create_simulator

@@ -1,4 +1,4 @@
-"""`python -m app.simulator`: the simulator as a process of its own, without the rest of the product."""
+"""`python -m app.simulator`: the simulator alone, without the rest of the product."""
 
 import argparse
 

@@ -15,7 +15,8 @@ def create_simulator(
 ) -> Flask:
     """The WSGI app. `photos` is "drawn", or "fast" for benchmarks.
 
-    Scenarios that cut or hold connections need the simulator's own server (`running_simulator`, `main`).
+    Scenarios that cut or hold connections need the simulator's own server: `running_simulator`
+    or `main`.
     Raises UnknownScenario or ValueError for what it does not know.
     """
     world = World(vehicles, seed, scenario, photos)

@@ -1,5 +1,7 @@
 """Faults of transport and answers that any HTTP service can show, whatever it speaks."""
 
+# ruff: noqa: ARG001 - every fault has the same signature, whether it needs all of it or not
+
 from collections.abc import Callable
 from typing import Protocol
 
@@ -29,7 +31,7 @@ def connection() -> Connection:
     """The caller's connection. Only the simulator's own server provides it."""
     link = request.environ.get(CONNECTION_KEY)
     if not isinstance(link, Connection):
-        raise RuntimeError("This scenario needs a real connection: run the simulator's server.")
+        raise TypeError("This scenario needs a real connection: run the simulator's server.")
     return link
 
 
@@ -38,7 +40,7 @@ def html(page: str, status: int, **headers: str) -> Response:
 
 
 def hold(seconds: float, switch: Switch, *, until_switched: bool) -> None:
-    """Keep the caller waiting; ends early when it hangs up or, if asked, when the scenario changes."""
+    """Keep the caller waiting; ends early when it hangs up or (if asked) the scenario changes."""
     link, generation, slice_s = connection(), switch.generation, 0.05
     waited = 0.0
     while waited < seconds and not (until_switched and switch.generation != generation):

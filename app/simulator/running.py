@@ -16,6 +16,7 @@ from app.simulator.server import SimulatorServer
 from app.simulator.world import DEFAULT_SEED, DEFAULT_VEHICLES
 
 DEFAULT_PORT = 8090
+ANNOUNCEMENT = "Simulator: "
 
 
 class ControlRefused(RuntimeError):
@@ -111,7 +112,8 @@ def main(
     Raises OSError when the port is taken, UnknownScenario for a name that is not in the list.
     """
     server = SimulatorServer(create_simulator(vehicles, seed, scenario, photos), host, port)
-    print(f"Simulator: {server.base_url}", flush=True)
+    sys.stdout.write(f"{ANNOUNCEMENT}{server.base_url}\n")
+    sys.stdout.flush()
     with suppress(KeyboardInterrupt), server:
         server.serve_forever(poll_interval=0.2)
 
@@ -128,8 +130,8 @@ def running_simulator(
 ) -> Iterator[RunningSimulator]:
     """A simulator on a real socket while the block runs.
 
-    By default in a thread of this process (starts in milliseconds); `process=True` starts one of its
-    own, for measurements that must not share the interpreter.
+    By default in a thread of this process, which starts in milliseconds; `process=True` starts one
+    of its own, for measurements that must not share the interpreter.
     """
     started = _in_process if process else _in_thread
     with started(vehicles, seed, scenario, port, photos) as base_url:
@@ -168,12 +170,12 @@ def _in_process(
         f"--photos={photos}",
     ]
     command += [f"--scenario={scenario}"] if scenario else []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        line = child.stdout.readline()
+    # our own interpreter and numbers that we were given
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
+        line = child.stdout.readline() if child.stdout else ""
         try:
-            if not line.startswith("Simulator: "):
+            if not line.startswith(ANNOUNCEMENT):
                 raise RuntimeError(f"The simulator did not start: {line!r}")
-            yield line.removeprefix("Simulator: ").strip()
+            yield line.removeprefix(ANNOUNCEMENT).strip()
         finally:
             child.terminate()

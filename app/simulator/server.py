@@ -1,8 +1,8 @@
 """A small threaded HTTP/1.1 server for WSGI that can also misbehave on purpose.
 
-Ready-made WSGI servers hide the socket or close it after each answer. A double of an outside service
-needs both: kept-alive connections for hundreds of photos, and a connection that can be cut, reset or
-left hanging exactly where a scenario wants it.
+Ready-made WSGI servers hide the socket or close it after each answer. A double of an outside
+service needs both: kept-alive connections for hundreds of photos, and a connection that can be cut,
+reset or left hanging exactly where a scenario wants it.
 """
 
 import os
@@ -23,7 +23,7 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Connection:
-    """The caller's connection, as scenarios see it: reset it, or hold it until the caller gives up."""
+    """The caller's connection, as scenarios see it: reset it, or wait until the caller gives up."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -67,8 +67,6 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             getattr(answer, "close", lambda: None)()
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = serve
-
     def _send(self, status: str, headers: list[tuple[str, str]], answer: Iterable[bytes]) -> None:
         code, _, reason = status.partition(" ")
         self.send_response_only(int(code), reason)
@@ -111,8 +109,12 @@ class Handler(BaseHTTPRequestHandler):
             environ.setdefault("HTTP_" + name.upper().replace("-", "_"), value)
         return environ
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Silent: request lines of RequestToken carry secrets, and the call log tells the rest."""
+
+
+for _method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
+    setattr(Handler, f"do_{_method}", Handler.serve)
 
 
 class SimulatorServer(ThreadingHTTPServer):

@@ -80,7 +80,7 @@ class World:
         return active
 
     def dice(self) -> random.Random:
-        """Chance for the next operation: depends on the seed and the number of operations so far."""
+        """Chance for the next operation: depends on the seed and the operations so far."""
         self.operations += 1
         return random.Random(f"{self.seed}/operation/{self.operations}")
 

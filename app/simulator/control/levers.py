@@ -1,5 +1,7 @@
 """What the control can do to stock, leads and settings. Options come from JSON or from a form."""
 
+# ruff: noqa: ARG001 - every lever has the same signature
+
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -175,7 +177,7 @@ def new_leads(world: World, options: Options) -> dict[str, Any]:
 
 
 def change_lead(world: World, options: Options) -> dict[str, Any]:
-    """lead_number, fields: lead fields, LeadStatus, and customer fields as CustomerName, CustomerEmail..."""
+    """lead_number, fields: of the lead, LeadStatus, the customer's as CustomerName and so on."""
     desk = world.dealer(account_of(options)).desk
     lead = desk.leads.get(text(options, "lead_number"))
     if lead is None:
@@ -201,7 +203,7 @@ LEAD_OPERATIONS: dict[str, Callable[[World, Options], dict[str, Any]]] = {
 
 
 def change_settings(world: World, options: Options) -> dict[str, Any]:
-    """token_lifetime in seconds, photos "drawn" or "fast", clock as ISO time or null to let it run."""
+    """token_lifetime in seconds, photos "drawn" or "fast", clock as ISO time or null (runs)."""
     if options.get("token_lifetime"):
         world.tokens.lifetime = int(number(options, "token_lifetime"))
     if options.get("photos"):

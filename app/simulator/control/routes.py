@@ -24,7 +24,8 @@ def control(find_world: WorldFinder) -> Blueprint:
     blueprint.register_error_handler(UnknownScenario, _explained)
     blueprint.register_error_handler(UnknownVehicle, _explained)
     _reading(blueprint, find_world)
-    _changing(blueprint, find_world)
+    _switching(blueprint, find_world)
+    _operating(blueprint, find_world)
     return blueprint
 
 
@@ -51,7 +52,7 @@ def _reading(blueprint: Blueprint, find_world: WorldFinder) -> None:
         return jsonify(status="ok")
 
 
-def _changing(blueprint: Blueprint, find_world: WorldFinder) -> None:
+def _switching(blueprint: Blueprint, find_world: WorldFinder) -> None:
     @blueprint.post("/control/scenario")
     def scenario() -> Done:
         options = _options()
@@ -70,6 +71,8 @@ def _changing(blueprint: Blueprint, find_world: WorldFinder) -> None:
         find_world().switch.clear()
         return _done({"active": []})
 
+
+def _operating(blueprint: Blueprint, find_world: WorldFinder) -> None:
     @blueprint.post("/control/stock")
     def stock() -> Done:
         options = _options()

@@ -1,8 +1,11 @@
 """Who may call: client pairs and dealer accounts. All values are made up and public.
 
-The demonstration dealership uses the DEMO_ values. Any account EC100000 to EC199999 exists, each with
-stock of its own; `account_secret` tells its secret, so that load tests can have as many as they want.
+The demonstration dealership uses the DEMO_ values. Any account EC100000 to EC199999 exists, each
+with stock of its own; `account_secret` tells its secret, so that load tests can have as many as
+they want.
 """
+
+# ruff: noqa: S105, S324 - these secrets are made up and public; SHA-1 only makes them look real
 
 import hashlib
 import re

@@ -28,15 +28,16 @@ SERVICES: dict[str, dict[str, Callable[[ApiCall], bytes]]] = {
         "CreateQuotation": lead_calls.create_quotation,
     },
 }
-NOT_FOUND_PAGE = "<!DOCTYPE html><html><head><title>404</title></head><body><h2>404 - Not found.</h2></body></html>"
+NOT_FOUND_PAGE = "<!DOCTYPE html><html><title>404</title><h2>404 - File not found.</h2></html>"
 
 
 def easycars(find_world: WorldFinder) -> Blueprint:
     """Both services and the public photos as one blueprint."""
     blueprint = Blueprint("easycars", __name__)
 
-    @blueprint.post("/<any(TestECService, ECService):prefix>/<service>/<endpoint>")
-    def api(prefix: str, service: str, endpoint: str) -> Response:
+    @blueprint.post("/TestECService/<service>/<endpoint>")
+    @blueprint.post("/ECService/<service>/<endpoint>")
+    def api(service: str, endpoint: str) -> Response:
         return answer(_incoming(find_world, service, endpoint))
 
     @blueprint.get("/test/publicimages/image/<int:account>/<int:image>/<digest>")

@@ -22,7 +22,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class ApiCall:
-    """What came in. `fields` is the JSON body, `client_id` the owner of the token (once checked)."""
+    """What came in. `fields` is the JSON body, `client_id` the token's owner once checked."""
 
     world: "World"
     service: str

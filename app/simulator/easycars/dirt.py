@@ -1,5 +1,7 @@
 """Rows with defects, as real feeds bring them: one kind of defect per row, evenly spread."""
 
+# ruff: noqa: ARG001 - every defect has the same signature
+
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +59,7 @@ _UNREADABLE = (b"null", b'"a text instead of a vehicle"', b"[1,2,3]")
 
 
 def dirty_rows(rows: Rows, count: int, kinds: tuple[str, ...] = ()) -> Rows:
-    """`count` rows get defects, in the order of `kinds` (all of DEFECTS when empty), again from the start."""
+    """`count` rows get defects in the order of `kinds`, again from the start; () means all."""
     chosen = kinds or tuple(DEFECTS)
     dirty = list(rows)
     for n, at in enumerate(_spread(rows, count)):

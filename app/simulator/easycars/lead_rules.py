@@ -1,8 +1,8 @@
-"""The documented rules of the Lead API: required fields, lengths, number ranges, either-or of customers."""
+"""The documented rules of the Lead API: required fields, lengths, ranges, who a customer is."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ EXTRA_TYPES = (1, 4, 5, 6, 7, 8, 9)
 
 @dataclass(frozen=True)
 class Rule:
-    """`kind` is text, number, integer, flag, date, month or object; `limit` is a length or the values allowed."""
+    """`kind` is a key of _TYPES; `limit` is a length or the values allowed."""
 
     kind: str
     required: bool = False
@@ -202,12 +202,12 @@ def _is_integer(value: Any) -> bool:
 
 def _is_time(value: Any, pattern: str) -> bool:
     try:
-        return isinstance(value, str) and bool(datetime.strptime(value, pattern))
+        return isinstance(value, str) and bool(time.strptime(value, pattern))
     except ValueError:
         return False
 
 
-_TYPES = {
+_TYPES: dict[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
     "number": lambda value: _is_integer(value) or isinstance(value, Decimal),
     "integer": _is_integer,

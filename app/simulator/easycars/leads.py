@@ -151,7 +151,7 @@ class LeadDesk:
         ]
 
     def walk_in(self, count: int, client_id: str = DEMO_CLIENT_ID, **fields: Any) -> list[Lead]:
-        """Leads that appear at the vendor without a call of ours, under our lead source by default."""
+        """Leads that appear at the vendor without a call, by default under our lead source."""
         return [self._walk_in(client_id, fields) for _ in range(count)]
 
     def _walk_in(self, client_id: str, fields: Fields) -> Lead:

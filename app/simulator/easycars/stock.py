@@ -6,7 +6,7 @@ from app.simulator.easycars.stock_book import ListView
 
 
 def get_advertisement_stocks(call: ApiCall) -> bytes:
-    """All advertised vehicles of the account, or those of one yard. No paging, as the vendor has none."""
+    """All advertised vehicles of the account, or those of one yard; no paging, as at the vendor."""
     yard = call.fields.get("YardCode")
     book = call.world.dealer(call.account).book
     view, key = _view(call)

@@ -1,7 +1,7 @@
 """The stock of one dealer account: every vehicle as its own finished JSON bytes.
 
-Kept as bytes because a list of 20,000 vehicles is asked for far more often than it changes: a change
-re-renders the vehicles concerned, and the joined answer is cached until the next change.
+Kept as bytes because a list of 20,000 vehicles is asked for far more often than it changes: a
+change re-renders the vehicles concerned, and the joined answer is cached until the next change.
 """
 
 import threading
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.simulator.easycars import vehicles
+from app.simulator.easycars.kinds import Item
 from app.simulator.easycars.wire import HOST_MARK, SUCCESS_TAIL, json_object, parse
 
 ANSWERS_KEPT = 4
@@ -39,24 +40,24 @@ class StockBook:
         with self.lock:
             if self._rows is None:
                 self._rows = {}
-                self._append(self._wanted)
+                self._append(self._rows, self._wanted)
             return self._rows
 
     def __len__(self) -> int:
         return self._wanted if self._rows is None else len(self._rows)
 
-    def item(self, number: str) -> vehicles.Item:
+    def item(self, number: str) -> Item:
         """The 72 fields of one vehicle. Raises UnknownVehicle."""
         if number not in self.rows:
             raise UnknownVehicle(f"No vehicle with stock number {number!r} in {self.account}.")
-        found: vehicles.Item = parse(self.rows[number])
+        found: Item = parse(self.rows[number])
         return found
 
     # changes
 
     def add(self, count: int) -> list[str]:
         with self.lock:
-            added = self._append(count)
+            added = self._append(self.rows, count)
             self._changed()
             return added
 
@@ -67,7 +68,7 @@ class StockBook:
             return gone
 
     def set_fields(self, number: str, fields: dict[str, Any]) -> None:
-        """Write fields as given, whatever their type: dirty data is wanted here. Raises UnknownVehicle."""
+        """Write fields as given, whatever their type: dirt is wanted. Raises UnknownVehicle."""
         with self.lock:
             self.rows[number] = json_object(self.item(number) | fields).encode()
             self._changed()
@@ -78,7 +79,7 @@ class StockBook:
             if self._rows is None:
                 self._wanted = count
             elif count > len(self._rows):
-                self._append(count - len(self._rows))
+                self._append(self._rows, count - len(self._rows))
             else:
                 self._rows = dict(list(self._rows.items())[:count])
             self._changed()
@@ -93,9 +94,7 @@ class StockBook:
         urls = vehicles.photo_urls(self.seed, self.account, serial, item["ImageCount"], revision)
         self.set_fields(number, {"ImageURLs": urls})
 
-    def _append(self, count: int) -> list[str]:
-        assert self._rows is not None or self.rows is not None
-        rows = self._rows if self._rows is not None else {}
+    def _append(self, rows: dict[str, bytes], count: int) -> list[str]:
         numbers = []
         for serial in range(self._next_serial, self._next_serial + count):
             item = vehicles.make_item(self.seed, self.account, serial)
@@ -135,7 +134,7 @@ class StockBook:
 
     # photos
 
-    def serial_of(self, item: vehicles.Item) -> int | None:
+    def serial_of(self, item: Item) -> int | None:
         """Which vehicle of the series this is, read from its first photo address."""
         first = str(item["ImageURLs"]).split(",")[0]
         parts = first.split("/")

@@ -86,7 +86,7 @@ STOCK_FIELDS = (
 
 SUCCESS_TAIL = b'"Code":0,"ErrorMessage":null}'
 
-# Stands in stored items for "scheme://host" of whoever asks, because photo addresses point back at us.
+# Stands in stored items for "scheme://host" of whoever asks: photo addresses point back at us.
 # A control character that JSON need not escape, so that replacing it is one pass over the bytes.
 HOST_MARK = "\x7f"
 

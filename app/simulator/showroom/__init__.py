@@ -1,1 +1,1 @@
-"""Makes believable Australian dealer stock and its photos. Knows nothing of any vendor's wire format."""
+"""Makes believable Australian dealer stock and its photos; knows no vendor's wire format."""

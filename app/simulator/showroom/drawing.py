@@ -1,4 +1,4 @@
-"""Puts a vehicle into a scene, from a viewpoint that depends on the photo's place in the advertisement."""
+"""Puts a vehicle into a scene, from a viewpoint that depends on the photo's place in the ad."""
 
 from io import BytesIO
 
@@ -28,7 +28,7 @@ _QUALITY = 88
 
 
 def draw(subject: Subject, digest: str) -> bytes:
-    """A JPEG of 1024 by 683. `digest` moves scene and camera a little, and nothing is left to chance."""
+    """A JPEG of 1024 by 683. `digest` moves scene and camera a little; nothing is chance."""
     nudge = int(digest[:8], 16)
     zoom, centre, mirrored = _VIEWS[subject.index % len(_VIEWS)]
     names = tuple(SCENES)
@@ -41,7 +41,7 @@ def draw(subject: Subject, digest: str) -> bytes:
 
 
 def _scene_of(subject: Subject, nudge: int) -> int:
-    """The main pictures of a dealer are taken on the forecourt; the others wherever there is room."""
+    """A dealer's main pictures are taken on the forecourt, the others where there is room."""
     return 0 if subject.index == 0 and nudge % 3 else nudge // 7
 
 
@@ -56,7 +56,8 @@ def _place(
     seen = (max(0, left), max(0, top), min(SIZE[0], left + round(WIDTH * zoom)), SIZE[1])
     size = (seen[2] - seen[0], min(seen[3], top + round(HEIGHT * zoom)) - seen[1])
     source = (seen[0] - left, seen[1] - top, seen[0] - left + size[0], seen[1] - top + size[1])
-    box = tuple(min(edge / zoom, limit) for edge, limit in zip(source, art.size * 2, strict=True))
+    x0, y0, x1, y1 = (edge / zoom for edge in source)
+    box = (x0, y0, min(x1, WIDTH), min(y1, HEIGHT))
     part = art.resize(size, Image.Resampling.BILINEAR, box=box)
     picture.paste(part, seen[:2], part)
 

@@ -1,5 +1,7 @@
 """Backgrounds: where dealers take their pictures."""
 
+# ruff: noqa: ARG001 - every scene has the same signature
+
 import random
 from functools import lru_cache
 

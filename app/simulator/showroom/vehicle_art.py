@@ -1,6 +1,7 @@
 """Paints a shape in a colour as a transparent picture, drawn at twice the size for smooth edges."""
 
 from functools import lru_cache
+from itertools import pairwise
 
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -114,7 +115,7 @@ def _rounded(points: Points) -> list[tuple[float, float]]:
     curve = [(float(x), float(y)) for x, y in points]
     for _ in range(3):
         cut = [curve[0]]
-        for (ax, ay), (bx, by) in zip(curve, curve[1:], strict=False):
+        for (ax, ay), (bx, by) in pairwise(curve):
             cut += [
                 (ax * 0.75 + bx * 0.25, ay * 0.75 + by * 0.25),
                 (ax * 0.25 + bx * 0.75, ay * 0.25 + by * 0.75),
@@ -133,5 +134,3 @@ def standing_art(shape: str, colour: Colour) -> Art:
     ground = Image.new("RGBA", (WIDTH, HEIGHT), (12, 12, 14, 0))
     ground.putalpha(mask.filter(ImageFilter.GaussianBlur(9)))
     return Image.alpha_composite(ground, art)
-
-
