@@ -1,4 +1,4 @@
-"""How pages write times, money and numbers, and what every template can count on (ux-brief: Wording).
+"""How pages write times, money and numbers, and what every template can count on.
 
 `register(app)` makes templates strict (a misspelt name raises: a poll built on one would never
 end) and adds the filters `when`, `money`, `distance`, `count`, `counted`, `duration`, `given`,
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g, has_app_context, has_request_context, request, url_for
@@ -192,7 +192,7 @@ def when(
     """
     if moment is None:
         return not_given(empty)
-    now: Callable[[], datetime] = context.environment.globals["now"]
+    now = cast(Callable[[], datetime], context.environment.globals["now"])
     return time_element(moment, zone or zone_of(context), now(), style)
 
 
