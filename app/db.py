@@ -3,10 +3,7 @@
 Reading: `db.session`, one per request, opens a read-only transaction.
 Writing: `with unit_of_work(dealership_id) as session`, which commits at its end.
 
-The wall (row B-2a.13, B-2b.16): a statement that touches a tenant-owned table runs only in a
-session whose scope was set. ORM statements are narrowed to that dealership; Core statements must
-name `dealership_id` themselves. Without either, `TenantScopeMissing` is raised in every
-environment, because a leak in production is worse than an error page.
+The wall between dealerships stands in app/tenancy.py; its names are offered here too.
 """
 
 from __future__ import annotations
@@ -20,9 +17,14 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, Engine, MetaData, event
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    Session,
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from app.tenancy import (
+    ALL_DEALERSHIPS,
+    TenantOwned,
+    TenantScopeMissing,
+    is_tenant_table,
+    scope,
 )
 
 NAMING = {
