@@ -44,7 +44,11 @@ def configure_logging(settings: Settings) -> None:
     ]
     pretty = settings.log_format == "pretty"
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The default prints the locals of every frame: keys and tokens among them.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
         if pretty
         else structlog.processors.JSONRenderer()
     )

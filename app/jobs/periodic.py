@@ -6,7 +6,7 @@ from app.db import ALL_DEALERSHIPS, unit_of_work
 from app.jobs.context import application
 from app.log import get_logger
 from app.parts import parts
-from app.services import schedules
+from app.services import photos, schedules
 from app.services.sync import sweep
 
 log = get_logger(__name__)
@@ -32,7 +32,11 @@ def start_due() -> list[int]:
 
 
 def bring_back() -> list[int]:
-    """Re-enqueues lost runs; the scheduler process calls it every few seconds."""
+    """Re-enqueues lost runs and photo jobs; the scheduler process calls it every few seconds."""
     made = parts()
     with unit_of_work(ALL_DEALERSHIPS) as session:
-        return sweep.sweep(session, queue=made.queue, clock=made.clock)
+        alone = photos.unattended(session, made.clock)
+        swept = sweep.sweep(session, queue=made.queue, clock=made.clock)
+    for run_id, attempt in alone:
+        made.queue.photos(run_id, attempt)
+    return swept

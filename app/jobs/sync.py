@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.jobs.context import application
 from app.models import SyncRun
 from app.parts import Parts, parts
-from app.services import photos
+from app.services.photos.handover import hand_over
 from app.services.sync import connection, engine
 
 
@@ -32,7 +32,7 @@ def engine_ports(made: Parts) -> engine.Ports:
         return connection.open_connection(db, run, made.crypto)
 
     def after_sync(db: Session, dealership_id: int, run_id: int) -> dict[str, Any]:
-        return photos.after_sync(db, dealership_id, run_id, queue=made.queue, clock=made.clock)
+        return hand_over(db, dealership_id, run_id, queue=made.queue, clock=made.clock)
 
     return engine.Ports(
         clock=made.clock,

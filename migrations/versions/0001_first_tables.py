@@ -511,7 +511,7 @@ def upgrade() -> None:
             "stream",
             "environment",
             "external_id",
-            name=op.f("uq_external_link_dealership_id_provider_stream_environment_external_id"),
+            name="uq_external_link_record",
         ),
     )
     with op.batch_alter_table("external_link", schema=None) as batch_op:
@@ -572,12 +572,12 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("photo", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_photo_media_id"), ["media_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_photo_dealership_id_state_id"),
             ["dealership_id", "state", "id"],
             unique=False,
         )
+        batch_op.create_index(batch_op.f("ix_photo_media_id"), ["media_id"], unique=False)
 
     op.create_table(
         "stream_state",
@@ -786,8 +786,8 @@ def downgrade() -> None:
     op.drop_table("sync_item")
     op.drop_table("stream_state")
     with op.batch_alter_table("photo", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_photo_dealership_id_state_id"))
         batch_op.drop_index(batch_op.f("ix_photo_media_id"))
+        batch_op.drop_index(batch_op.f("ix_photo_dealership_id_state_id"))
 
     op.drop_table("photo")
     with op.batch_alter_table("external_link", schema=None) as batch_op:

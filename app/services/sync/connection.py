@@ -5,16 +5,18 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
 from app.models import SyncRun
 from app.services import credentials
 from app.services.credential_encryption import CredentialEncryptionService
-from app.services.http import Outside
 from app.services.sync import registry
 from app.services.sync.protocol import Ask, Keys, Provider, Stream
+
+if TYPE_CHECKING:
+    from app.services.http import Outside
 
 
 @dataclass(frozen=True, slots=True)

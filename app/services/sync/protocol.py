@@ -38,10 +38,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some raw records, each as the bytes that came; `warning` is the provider's own remark."""
+    """Some raw records, each as the bytes that came; `warning` is the provider's own remark.
+
+    `restart`: the answer broke off and is asked for anew: forget the pages so far.
+    """
 
     rows: list[bytes]
     warning: str | None = None
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from sqlalchemy import CursorResult, func, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.db import ALL_DEALERSHIPS, SCOPE
 from app.models import EasyCarsCredential, SyncRun
 from app.models.sync_runs import ACTIVE
 from app.services.errors import (
@@ -29,6 +28,7 @@ from app.services.errors import (
     TooMany,
 )
 from app.services.ports import Clock, JobQueue, QueueDown
+from app.tenancy import ALL_DEALERSHIPS, SCOPE
 
 LEASE_S = 20
 BEAT_S = 5

@@ -96,9 +96,17 @@ def load_existing(
 
 def _existing_query(archive: Table | None) -> Select[Any]:
     raw = LINKS.c.raw if archive is None else archive.c.raw
-    joined = LINKS.join(VEHICLES, VEHICLES.c.id == LINKS.c.entity_id)
+    joined = LINKS.join(
+        VEHICLES,
+        (VEHICLES.c.id == LINKS.c.entity_id)
+        & (VEHICLES.c.dealership_id == LINKS.c.dealership_id),
+    )
     if archive is not None:
-        joined = joined.outerjoin(archive, archive.c.link_id == LINKS.c.id)
+        joined = joined.outerjoin(
+            archive,
+            (archive.c.link_id == LINKS.c.id)
+            & (archive.c.dealership_id == LINKS.c.dealership_id),
+        )
     return (
         select(
             LINKS.c.id.label("link_id"),
