@@ -1,0 +1,54 @@
+"""EasyCars: dealer management of Australian dealerships. One folder, no database.
+
+`PROVIDER` is what the registry names. QUALITY.md says what was tried and what nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from app.secret import Secret
+from app.services.http import Outside
+from app.services.providers.easycars.auth import ClientPair
+from app.services.providers.easycars.check import ConnectionCheck, check_api, check_connection
+from app.services.providers.easycars.client import EasyCarsApiClient
+from app.services.providers.easycars.envelope import LABEL
+from app.services.providers.easycars.keys import SECRET_FIELDS, client_pair
+from app.services.providers.easycars.stock import EasyCarsApi, StockStream
+from app.services.sync.protocol import Keys, SecretField, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class EasyCars:
+    """Keys: account_number, account_secret, and perhaps client_id with client_secret."""
+
+    slug: str = "easycars"
+    label: str = LABEL
+    secret_fields: tuple[SecretField, ...] = SECRET_FIELDS
+    streams: tuple[Stream, ...] = (StockStream(),)
+
+    @contextmanager
+    def connect(self, keys: Keys, environment: str, transport: Outside) -> Iterator[EasyCarsApi]:
+        """Opens the way; nothing is asked yet. `environment` is "Test" or "Production"."""
+        with transport.door(self.slug, self.label, environment) as door:
+            client = EasyCarsApiClient(door, environment, client_pair(keys, transport.settings))
+            yield EasyCarsApi(client, keys["account_number"], keys["account_secret"])
+
+    def check(self, api: EasyCarsApi) -> Mapping[str, str]:
+        """{"access": …, "account": …}: words of what was proven. Raises CredentialsRejected."""
+        return check_api(api)
+
+    def check_connection(
+        self, keys: Keys, environment: str, transport: Outside, deadline: float = 10.0
+    ) -> ConnectionCheck:
+        """Both pairs within `deadline` seconds whatever the server does; never raises for what
+        EasyCars answered (story 1.4)."""
+        with self.connect(keys, environment, transport) as api:
+            return check_connection(api, deadline)
+
+
+PROVIDER = EasyCars()
+
+__all__ = ["PROVIDER", "ClientPair", "ConnectionCheck", "EasyCars", "EasyCarsApi", "Secret"]

@@ -1,0 +1,92 @@
+"""The stream of advertised vehicles: EasyCars' `stock`, pull only (stories 2.1, 2.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from app.secret import Secret
+from app.services.errors import RecordRefused
+from app.services.providers.easycars.client import EasyCarsApiClient, StockQuestion
+from app.services.providers.easycars.mapping import EasyCarsStockMapper, stock_number
+from app.services.providers.easycars.wire import parse_item
+from app.services.sync.protocol import Ask, Draft, Page
+
+_NAME: Final = b'"StockNumber"'
+_VALUE = re.compile(rb'\s*:\s*(?:"([^"\\]*)"|(0|[1-9][0-9]{0,17}))\s*[,}]')
+
+
+@dataclass(frozen=True, slots=True)
+class EasyCarsApi:
+    """An open connection of one dealer account."""
+
+    client: EasyCarsApiClient
+    account_number: Secret
+    account_secret: Secret
+
+    def question(self, yard_code: str | None = None) -> StockQuestion:
+        return StockQuestion(self.account_number, self.account_secret, yard_code)
+
+
+@dataclass(frozen=True, slots=True)
+class StockStream:
+    """One answer with all vehicles; absent ones are not advertised any more."""
+
+    key: str = "stock"
+    entity: str = "vehicle"
+    archive: str | None = "easycar_stock_data"
+
+    def pages(self, api: EasyCarsApi, ask: Ask) -> Iterator[Page]:
+        """Ends normally only after EasyCars confirmed a whole answer with code 0 or 5."""
+        return api.client.stream_stock(api.question(ask.filters.get("yard_code")))
+
+    def external_id(self, raw: bytes) -> str | None:
+        """The stock number without parsing the rest; odd elements are parsed."""
+        at = raw.find(_NAME)
+        if at >= 0 and raw.count(b"{") == 1 and raw.find(_NAME, at + 1) < 0:
+            found = _VALUE.match(raw, at + len(_NAME))
+            if found is not None and (number := _plain(found)):
+                return number
+        return _parsed_number(raw)
+
+    def draft(self, raw: bytes) -> Draft:
+        """Raises RecordRefused with the reason in words."""
+        parsed = parse_item(raw)
+        return EasyCarsStockMapper(parsed.warnings).map_to_vehicle(parsed.item)
+
+    def same_content(self, old: bytes, new: bytes) -> bool:
+        """Equal after trimming texts, dropping empties, and reading numbers by value."""
+        if old == new:
+            return True
+        try:
+            return bool(_folded(orjson.loads(old)) == _folded(orjson.loads(new)))
+        except ValueError:
+            return False
+
+
+def _plain(found: re.Match[bytes]) -> str | None:
+    """None for anything that a careful parse should decide: blanks, other alphabets, length."""
+    text = found[1] if found[1] is not None else found[2]
+    return text.decode() if text.isalnum() and len(text) <= 50 else None
+
+
+def _parsed_number(raw: bytes) -> str | None:
+    try:
+        return stock_number(parse_item(raw).item)
+    except RecordRefused:
+        return None
+
+
+def _folded(value: Any) -> Any:
+    if isinstance(value, dict):
+        pairs = ((key, _folded(part)) for key, part in value.items())
+        return {key: part for key, part in pairs if part is not None}
+    if isinstance(value, list):
+        return [_folded(part) for part in value]
+    if isinstance(value, str):
+        return value.strip() or None
+    return value
