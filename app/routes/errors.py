@@ -17,7 +17,8 @@ import orjson
 from flask import Flask, Response, g, make_response, render_template, request
 from jinja2 import TemplateError
 from markupsafe import escape
-from sqlalchemy.exc import SQLAlchemyError
+from pydantic.alias_generators import to_camel
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from app.log import get_logger
@@ -70,15 +71,21 @@ def register(app: Flask) -> None:
     """Installs the mapper for our errors, the framework's and everything unforeseen."""
     app.register_error_handler(HubError, hub_error)
     app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(OperationalError, database_away)
     app.register_error_handler(Exception, unforeseen)
 
 
 def hub_error(error: HubError) -> Response:
     if error.status >= 500:
-        log.error("request_failed", error_code=error.code, facts=error.facts, exc_info=error)
+        log.error("request_failed", error_code=error.code, **_facts(error), exc_info=error)
     else:
-        log.info("request_refused", error_code=error.code, facts=error.facts)
+        log.info("request_refused", error_code=error.code, **_facts(error))
     return answer(problem_of(error))
+
+
+def _facts(error: HubError) -> dict[str, Any]:
+    """Spread out, so that the log's mask sees every name."""
+    return {f"fact_{name}": value for name, value in error.facts.items()}
 
 
 def http_error(error: HTTPException) -> Response:
@@ -91,6 +98,12 @@ def http_error(error: HTTPException) -> Response:
         if name.lower() not in ("content-type", "content-length")
     }
     return answer(Problem(error.code, code, message, headers=headers, own_words=False))
+
+
+def database_away(error: OperationalError) -> Response:
+    """The database does not answer, or its lock was not free in time: 503, worth a new try."""
+    log.error("database_away", error=type(error.orig).__name__, exc_info=error)
+    return answer(Problem(503, "database_unavailable", HTTP_WORDS[503][1], own_words=False))
 
 
 def unforeseen(error: Exception) -> Response:
@@ -107,7 +120,8 @@ def problem_of(error: HubError) -> Problem:
     """
     if isinstance(error, InputInvalid):
         status = 400 if wants_json() else error.status
-        return Problem(status, error.code, error.user_message, fields=error.fields)
+        fields = {to_camel(name): words for name, words in error.fields.items()}
+        return Problem(status, error.code, error.user_message, fields=fields)
     if isinstance(error, AlreadyRunning):
         extra = {"existingRunId": error.run_id}
         return Problem(error.status, error.code, error.user_message, extra=extra)
