@@ -57,6 +57,8 @@ class World:
         self._dealers: dict[str, Dealer] = {}
         self._frozen_at = None
         self.operations = 0
+        # made now, so that the first caller of a big list does not pay for it
+        self.dealer().book.make()
 
     def dealer(self, account: str = DEMO_ACCOUNT_NUMBER) -> Dealer:
         with self._lock:

@@ -55,6 +55,6 @@ def test_connections_are_kept_alive(big: RunningSimulator) -> None:
 
 def test_a_port_that_is_taken_is_an_error(big: RunningSimulator) -> None:
     port = int(big.base_url.rpartition(":")[2])
-    with pytest.raises(RuntimeError, match="did not start"):
-        with running_simulator(vehicles=1, port=port, process=True):
-            pass
+    taken = running_simulator(vehicles=1, port=port, process=True)
+    with pytest.raises(RuntimeError, match="did not start"), taken:
+        pytest.fail("two servers share a port")

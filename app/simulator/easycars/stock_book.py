@@ -37,6 +37,11 @@ class StockBook:
 
     @property
     def rows(self) -> dict[str, bytes]:
+        """Every vehicle's JSON by stock number."""
+        return self.make()
+
+    def make(self) -> dict[str, bytes]:
+        """Make the stock if nobody asked for it yet."""
         with self.lock:
             if self._rows is None:
                 self._rows = {}

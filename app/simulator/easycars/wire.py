@@ -1,7 +1,7 @@
 """EasyCars' way of writing JSON: names, order, codes and number formats on the wire."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any
@@ -96,12 +96,20 @@ def money(dollars: int | Decimal) -> Decimal:
     return Decimal(dollars).quantize(Decimal("0.0001"))
 
 
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: int.__repr__,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda value: "null",  # noqa: ARG005 - one signature for all writers
+    Decimal: str,
+}
+
+
 def json_value(value: Any) -> str:
     """One value as JSON. Decimals keep every digit, which json.dumps cannot do."""
-    if type(value) is str:
-        return encode_basestring(value)
-    if isinstance(value, Decimal):
-        return str(value)
+    writer = _WRITERS.get(type(value))
+    if writer is not None:
+        return writer(value)
     if isinstance(value, Mapping):
         return json_object(value)
     if isinstance(value, list | tuple):
