@@ -1,0 +1,25 @@
+"""HTTP only: read input, call one service, choose a template."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from flask import Flask
+
+BLUEPRINTS = [
+    "sync_stock:bp",
+    "runs:bp",
+    "history:bp",
+    "health:bp",
+    "credentials:bp",
+    "api.openapi:bp",
+    "api.health:bp",
+    "api.credentials:bp",
+]
+
+
+def register(app: Flask) -> None:
+    """Mounts every blueprint; the list is text so that a missing line is easy to see."""
+    for line in BLUEPRINTS:
+        module, _, name = line.partition(":")
+        app.register_blueprint(getattr(import_module(f"app.routes.{module}"), name))

@@ -1,0 +1,92 @@
+"""The card of a run: one builder for pages and polls (house style §2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+
+from app.models import SyncRun
+from app.services import photos, run_words
+from app.services.run_words import Advice
+from app.services.sync import summary
+
+OPEN_PHOTOS = ("queued", "running")
+BUSY_S, PHOTOS_S = 2, 5
+# Tab name, label, tone of its number; the order is the order of the tabs.
+COUNTS = (
+    ("created", "Created", "success"),
+    ("updated", "Updated", "success"),
+    ("unchanged", "Unchanged", "neutral"),
+    ("held", "Held", "warning"),
+    ("failed", "Failed", "danger"),
+    ("missing", "Missing", "warning"),
+    ("conflicts", "Conflicts", "warning"),
+)
+ALWAYS = ("created", "updated", "unchanged", "held", "failed")
+
+
+@dataclass(frozen=True)
+class RunCard:
+    """A run as its card shows it. `poll_url` is None when nothing will change any more."""
+
+    run: SyncRun
+    title: str
+    status: str
+    phase: str
+    done: int
+    total: int | None
+    elapsed: float | None
+    usual: float | None
+    poll_url: str | None
+    seconds: int
+    photos: str | None
+    advice: Advice | None
+    tiles: list[tuple[str, int, str, str]]
+
+    @property
+    def is_live(self) -> bool:
+        return self.poll_url is not None
+
+
+def card_of(run: SyncRun, usual: float | None, now: datetime) -> RunCard:
+    """Everything the card needs; `usual` in seconds, None when it is not known yet."""
+    fetching = run.phase in ("queued", "connecting", "fetching")
+    return RunCard(
+        run=run,
+        title=run_words.title(run),
+        status=summary.status_word(run.status),
+        phase=run_words.phase(run),
+        done=(run.total or 0) if fetching else run.done,
+        total=None if fetching else run.total,
+        elapsed=(now - (run.started_at or run.created_at)).total_seconds(),
+        usual=usual,
+        poll_url=_poll_url(run) if is_live(run) else None,
+        seconds=BUSY_S if run.is_active else PHOTOS_S,
+        photos=photos.line(run),
+        advice=None if run.is_active else run_words.advice(run),
+        tiles=[] if run.is_active else tiles(run),
+    )
+
+
+def is_live(run: SyncRun) -> bool:
+    """Whether the card still changes: the run, or the photo job behind it, is at work."""
+    return run.is_active or run.photos_state in OPEN_PHOTOS
+
+
+def _poll_url(run: SyncRun) -> str:
+    facts: dict[str, Any] = {"seen": run.version}
+    if run.is_active:
+        facts["active"] = 1
+    return url_for("runs.card", run_id=run.id, **facts)
+
+
+def tiles(run: SyncRun) -> list[tuple[str, int, str, str]]:
+    """(label, count, address, tone) of each count; each number leads to its rows."""
+    return [
+        (label, getattr(run, name), url_for("runs.show", run_id=run.id, tab=name), tone)
+        for name, label, tone in COUNTS
+        if name in ALWAYS or getattr(run, name)
+    ]

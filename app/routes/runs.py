@@ -1,0 +1,175 @@
+"""One run: outcome first, then what it did to each record, the technical log last (rows 101, 185).
+
+The card polls while run or photo job work; the part below it follows once, when the run ended.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.db import db, unit_of_work
+from app.models import SyncRun
+from app.parts import parts
+from app.routes.access import current_actor, may, requires
+from app.routes.fragments import STOP_POLLING, fragment, is_fragment, page_at, unchanged
+from app.routes.run_card import ALWAYS, COUNTS, RunCard, card_of, is_live
+from app.routes.sync_stock import means
+from app.services import manual_sync, run_items, run_words
+from app.services.errors import AlreadyRunning, NotFound
+from app.services.run_items import ItemPage
+from app.services.sync import runs
+from app.templating import NavItem
+
+bp = Blueprint("runs", __name__)
+bp.add_app_template_global(page_at)
+PAGE = "/d/<slug>/runs/<int:run_id>"
+
+
+@bp.get(PAGE)
+@requires("viewer")
+def show(run_id: int) -> ResponseReturnValue:
+    run = runs.get(db.session(), run_id)
+    return render_template(
+        "runs/show.html",
+        card=_card(run),
+        run=run,
+        started_by=run_words.started_by(run),
+        may_start=may("operator"),
+        on_run_page=True,
+        **_parts_of(run),
+    )
+
+
+@bp.get(f"{PAGE}/card")
+@requires("viewer")
+def card(run_id: int) -> ResponseReturnValue:
+    """204 while nothing is new; 286 and a card without trigger at the end."""
+    run = runs.get(db.session(), run_id)
+    if request.args.get("seen") == str(run.version) and is_live(run):
+        return unchanged()
+    return _card_answer(run)
+
+
+def _card_answer(run: SyncRun) -> Response:
+    answer = fragment(
+        "runs/_card.html",
+        status=200 if is_live(run) else STOP_POLLING,
+        card=_card(run),
+        may_start=may("operator"),
+        on_run_page=_asked_from_run_page(run),
+    )
+    if not run.is_active and "active" in request.args:
+        answer.headers["HX-Trigger"] = "run-ended"
+    return answer
+
+
+def _asked_from_run_page(run: SyncRun) -> bool:
+    asked_from = request.headers.get("HX-Current-URL", "").partition("?")[0]
+    return asked_from.endswith(url_for(".show", run_id=run.id))
+
+
+def _card(run: SyncRun) -> RunCard:
+    usual = None
+    if run.is_active:
+        usual = manual_sync.usual_seconds(db.session(), g.dealership.id, run.stream)
+    return card_of(run, usual, parts().clock.now())
+
+
+@bp.get(f"{PAGE}/parts")
+@requires("viewer")
+def parts_of(run_id: int) -> ResponseReturnValue:
+    """Tabs, rows and log again, after the run ended."""
+    run = runs.get(db.session(), run_id)
+    return fragment("runs/_parts.html", run=run, **_parts_of(run))
+
+
+def _parts_of(run: SyncRun) -> dict[str, Any]:
+    tab = _tab(run)
+    after, before = (request.args.get(name, type=int) for name in ("after", "before"))
+    page = run_items.page(db.session(), run.id, tab, after=after, before=before)
+    return {
+        "tab": tab,
+        "tabs": _tabs(run, tab),
+        "rows": [(item, run_items.changes(item)) for item in page.items],
+        "paging": _paging(run, tab, page),
+        "warnings": [] if run.is_active else run_items.warnings(db.session(), run.id),
+        "sees_traces": may("system"),
+    }
+
+
+def _tab(run: SyncRun) -> str:
+    """The tab that was asked for, else the first one that needs a look, else one with rows."""
+    asked = request.args.get("tab", "")
+    if asked in run_items.TABS:
+        return asked
+    worst_first = ("failed", "held", "conflicts", "missing", "updated", "created", "unchanged")
+    return next((name for name in worst_first if getattr(run, name)), "created")
+
+
+def _tabs(run: SyncRun, tab: str) -> list[NavItem]:
+    return [
+        NavItem(
+            label,
+            url_for(".show", run_id=run.id, tab=name),
+            active=name == tab,
+            count=getattr(run, name),
+        )
+        for name, label, _ in COUNTS
+        if name in ALWAYS or getattr(run, name) or name == tab
+    ]
+
+
+def _paging(run: SyncRun, tab: str, page: ItemPage) -> dict[str, str | None]:
+    def link(**key: int | None) -> str | None:
+        given: dict[str, Any] = {name: value for name, value in key.items() if value is not None}
+        return url_for(".show", run_id=run.id, tab=tab, **given) if given else None
+
+    return {"earlier": link(before=page.before), "later": link(after=page.after)}
+
+
+@bp.post(f"{PAGE}/cancel")
+@requires("operator")
+def cancel(run_id: int) -> ResponseReturnValue:
+    """Stops after the current batch; what was done stays (C12)."""
+    with unit_of_work(g.dealership.id) as session:
+        run = manual_sync.cancel(session, run_id, current_actor(), parts().clock)
+    flash(*_cancel_words(run))
+    if is_fragment():
+        db.session.rollback()  # what was written above shall be read
+        return _card_answer(runs.get(db.session(), run_id))
+    return redirect(url_for(".show", run_id=run_id), 303)
+
+
+def _cancel_words(run: SyncRun) -> tuple[str, str]:
+    if run.is_active:
+        return f"{run_words.title(run)} stops after the current batch.", "info"
+    if run.status == "cancelled":
+        return f"{run_words.title(run)} was cancelled.", "success"
+    return f"{run_words.title(run)} had ended already.", "info"
+
+
+@bp.post(f"{PAGE}/retry")
+@requires("operator")
+def retry(run_id: int) -> ResponseReturnValue:
+    """Starts the same sync again, linked to this run. Leads to the run that works now."""
+    run = runs.get(db.session(), run_id)
+    if run.stream != "stock":
+        raise NotFound("This kind of run cannot be started again from here.")
+    try:
+        with unit_of_work(g.dealership.id) as session:
+            started = manual_sync.start(
+                session,
+                dealership_id=g.dealership.id,
+                stream=run.stream,
+                actor=current_actor(),
+                trigger="retry",
+                means=means(),
+                parent_id=run.id,
+            ).id
+    except AlreadyRunning as running:
+        flash(running.user_message, "info")
+        started = running.run_id
+    return redirect(url_for(".show", run_id=started), 303)

@@ -1,0 +1,121 @@
+"""Starting a sync by hand: from the page, over JSON, from the command line (rows 95, 299, 316)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import SyncRun
+from app.services import audit
+from app.services.audit import Actor
+from app.services.ports import Clock, JobQueue
+from app.services.sync import runs
+from app.services.sync.runs import MANUAL_WINDOW, Starter
+
+PROVIDER: Final = "easycars"
+RUNS_FOR_USUAL: Final = 3
+RUNS_LOOKED_AT: Final = 10
+FIRST_ESTIMATE_S: Final = 60
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """Starts by hand within the hour. `next_at`: when one more becomes free, None: all are."""
+
+    limit: int
+    left: int
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a start needs from outside; `hourly_limit` None: the command line is not counted."""
+
+    queue: JobQueue
+    clock: Clock
+    hourly_limit: int | None
+
+
+def start(
+    db: Session,
+    *,
+    dealership_id: int,
+    stream: str,
+    actor: Actor,
+    trigger: str,
+    means: Means,
+    parent_id: int | None = None,
+) -> SyncRun:
+    """Opens a run in the caller's transaction and audits who asked for it.
+
+    Raises NotConfigured, AlreadyRunning, TooMany as `runs.open_run` does.
+    """
+    run = runs.open_run(
+        db,
+        dealership_id=dealership_id,
+        provider=PROVIDER,
+        stream=stream,
+        starter=Starter(actor.label, trigger, actor.user_id, actor.request_id),
+        queue=means.queue,
+        clock=means.clock,
+        hourly_limit=means.hourly_limit,
+        parent_id=parent_id,
+    )
+    db.flush()
+    _audit(db, actor, "sync.start", run)
+    return run
+
+
+def cancel(db: Session, run_id: int, actor: Actor, clock: Clock) -> SyncRun:
+    """Asks the run to stop (C12); a run that ended already stays as it is. Raises NotFound."""
+    run = runs.get(db, run_id)
+    if run.is_active and run.cancel_asked_at is None:
+        runs.cancel(db, run, clock)
+        _audit(db, actor, "sync.cancel", run)
+    return run
+
+
+def _audit(db: Session, actor: Actor, action: str, run: SyncRun) -> None:
+    details = {"runId": run.id, "kind": run.stream, "trigger": run.trigger}
+    audit.record(
+        db, actor, action, f"{run.stream} run {run.id}", details, dealership_id=run.dealership_id
+    )
+
+
+def allowance(db: Session, dealership_id: int, now: datetime, limit: int) -> Allowance:
+    """How many starts by hand are left: "2 of 5 left this hour, next at 14:20"."""
+    starts = runs.manual_starts(db, dealership_id, PROVIDER, now)
+    next_at = starts[-limit if len(starts) >= limit else 0] + MANUAL_WINDOW if starts else None
+    return Allowance(limit, max(0, limit - len(starts)), next_at)
+
+
+def usual_seconds(db: Session, dealership_id: int, stream: str) -> float | None:
+    """The median of the last good runs, None when there are too few to call it usual."""
+    took = _durations(db, dealership_id, stream)
+    return median(took) if len(took) >= RUNS_FOR_USUAL else None
+
+
+def estimate_seconds(db: Session, dealership_id: int, stream: str) -> int:
+    """What POST sync/stock promises: the median of the last runs, a minute before the first."""
+    took = _durations(db, dealership_id, stream)
+    return max(1, round(median(took))) if took else FIRST_ESTIMATE_S
+
+
+def _durations(db: Session, dealership_id: int, stream: str) -> list[float]:
+    rows = db.execute(
+        select(SyncRun.started_at, SyncRun.completed_at)
+        .where(
+            SyncRun.dealership_id == dealership_id,
+            SyncRun.stream == stream,
+            SyncRun.mode == "sync",
+            SyncRun.status.in_(("success", "warning")),
+        )
+        .order_by(SyncRun.id.desc())
+        .limit(RUNS_LOOKED_AT)
+    )
+    return [(ended - began).total_seconds() for began, ended in rows if began and ended]

@@ -1,0 +1,106 @@
+"""What a run's columns mean to a person: phases, who started it, what to do about a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from app.models import SyncRun
+
+KINDS: Final = {"stock": "Stock", "leads": "Lead"}
+DIRECTIONS: Final = {"inbound": "Inbound", "outbound": "Outbound"}
+PHASES: Final = {
+    "queued": "Waiting for its turn",
+    "connecting": "Connecting to EasyCars",
+    "fetching": "Reading from EasyCars",
+    "applying": "Comparing and saving",
+    "done": "Finished",
+}
+TRIGGERS: Final = {
+    "schedule": "Schedule",
+    "person": "Person",
+    "api": "Program",
+    "retry": "Retry",
+    "first-import": "First import",
+}
+MODES: Final = {
+    "preview": "preview",
+    "reconcile": "reconciliation",
+    "undo": "undo",
+    "remap": "new mapping",
+}
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The next step after a run; `page` is where it is taken (contract §5), None: nowhere."""
+
+    text: str
+    page: str | None = None
+    link: str | None = None
+
+
+def title(run: SyncRun) -> str:
+    """Stock sync 12, Stock preview 13."""
+    kind = KINDS.get(run.stream, run.stream.capitalize())
+    return f"{kind} {MODES.get(run.mode, 'sync')} {run.id}"
+
+
+def phase(run: SyncRun) -> str:
+    if run.cancel_asked_at is not None:
+        return "Stopping after this batch"
+    return PHASES.get(run.phase, run.phase.replace("_", " ").capitalize())
+
+
+def started_by(run: SyncRun) -> str:
+    """Who or what started it (C16)."""
+    words = {
+        "schedule": "Started by the schedule",
+        "api": f"Started by a program of {run.actor}",
+        "retry": f"Tried again by {run.actor}",
+        "first-import": "First import after EasyCars was connected",
+    }.get(run.trigger, f"Started by {run.actor}")
+    return words if run.parent_id is None else f"{words}, after run {run.parent_id}"
+
+
+SETTINGS_PAGE: Final = "settings/easycars"
+ADVICE: Final = {
+    "AUTHENTICATION_FAIL": Advice(
+        "Check the EasyCars credentials and test the connection, then sync again.",
+        SETTINGS_PAGE,
+        "EasyCars settings",
+    ),
+    "not_configured": Advice(
+        "Enter the EasyCars credentials, then sync again.", SETTINGS_PAGE, "EasyCars settings"
+    ),
+    "provider_unavailable": Advice(
+        "EasyCars may be back soon: sync again in a few minutes, or wait for the next scheduled "
+        "sync."
+    ),
+    "provider_rate_limited": Advice("Wait a few minutes, then sync again."),
+    "provider_refused": Advice(
+        "Check the account number and the yard code in the EasyCars settings.",
+        SETTINGS_PAGE,
+        "EasyCars settings",
+    ),
+    "provider_contract_broken": Advice(
+        "Sync again once. If it fails again, give support the reference number: EasyCars may "
+        "have changed what it sends."
+    ),
+}
+ANY_FAILURE: Final = Advice(
+    "Sync again. If it fails again, give support the reference number below."
+)
+
+
+def advice(run: SyncRun) -> Advice | None:
+    """What to do next; None when nothing needs a person."""
+    if run.status == "failed":
+        return ADVICE.get(run.error_code or "", ANY_FAILURE)
+    if run.status == "cancelled":
+        return Advice("Sync again when it suits you: it goes on where this run stopped.")
+    if run.failed:
+        return Advice("Correct the rows under Failed in EasyCars; the next sync takes them in.")
+    if run.held:
+        return Advice("Look at what is held, below, and compare it with EasyCars.")
+    return None

@@ -1,0 +1,119 @@
+"""Where one stream of a dealership stands: what the sync page, the dashboard and JSON tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.models import Dealership, EasyCarsCredential, Schedule, StreamState, SyncRun
+from app.services import freshness, manual_sync, schedules
+from app.services.freshness import Age
+from app.services.manual_sync import PROVIDER, Allowance
+
+RECENT = 10
+NOT_CONNECTED = "EasyCars is not connected yet."
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One stream. `next_run` is None while nothing is scheduled; `waits` says why, in words."""
+
+    stream: str
+    configured: bool
+    schedule: Schedule
+    next_run: datetime | None
+    waits: str | None
+    recent: Sequence[SyncRun]
+    last_good_at: datetime | None
+    age: Age | None
+    allowance: Allowance
+    usual_s: float | None
+
+    @property
+    def latest(self) -> SyncRun | None:
+        return self.recent[0] if self.recent else None
+
+    @property
+    def active(self) -> SyncRun | None:
+        return next((run for run in self.recent if run.is_active), None)
+
+    @property
+    def last(self) -> SyncRun | None:
+        """The newest run that ended."""
+        return next((run for run in self.recent if not run.is_active), None)
+
+    def version(self, now: datetime) -> str:
+        """Changes when anything that a page tells does; the minute is part of "5 minutes ago"."""
+        facts = [
+            *((run.id, run.version) for run in self.recent),
+            self.configured, self.next_run, self.waits, self.age, self.allowance,
+            int(now.timestamp()) // 60,
+        ]  # fmt: skip
+        return sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def overview(
+    db: Session, dealership: Dealership, stream: str, settings: Settings, now: datetime
+) -> Overview:
+    """Reads it all with a fixed number of queries, each answered by an index."""
+    schedule = schedules.get_or_default(db, dealership.id, PROVIDER, stream, settings)
+    configured = is_configured(db, dealership.id)
+    waits = _waits(db, schedule, settings, now) if configured else NOT_CONNECTED
+    last_good_at = _last_good(db, dealership.id, stream)
+    zone = schedules.zone_of(dealership)
+    return Overview(
+        stream=stream,
+        configured=configured,
+        schedule=schedule,
+        next_run=None if waits else schedules.next_runs(schedule.cron, zone, now, 1)[0],
+        waits=waits,
+        recent=recent(db, dealership.id, stream),
+        last_good_at=last_good_at,
+        age=freshness.age_of(last_good_at, schedule.cron if not waits else None, zone, now),
+        allowance=manual_sync.allowance(db, dealership.id, now, settings.manual_syncs_per_hour),
+        usual_s=manual_sync.usual_seconds(db, dealership.id, stream),
+    )
+
+
+def _waits(db: Session, schedule: Schedule, settings: Settings, now: datetime) -> str | None:
+    if not schedules.globally_enabled(db, settings):
+        return "Automatic sync is switched off for all dealerships."
+    if schedule.paused_until is not None and schedule.paused_until > now:
+        return f"Paused{_because(schedule)}."
+    if not schedule.enabled:
+        return f"Automatic sync is off{_because(schedule)}."
+    return None
+
+
+def _because(schedule: Schedule) -> str:
+    reason = (schedule.pause_reason or "").rstrip(". ")
+    return f": {reason}" if reason else ""
+
+
+def is_configured(db: Session, dealership_id: int) -> bool:
+    query = select(EasyCarsCredential.id).where(
+        EasyCarsCredential.dealership_id == dealership_id, EasyCarsCredential.is_active
+    )
+    return db.scalar(query) is not None
+
+
+def recent(db: Session, dealership_id: int, stream: str, limit: int = RECENT) -> Sequence[SyncRun]:
+    """The last runs of a stream, newest first."""
+    query = select(SyncRun).where(SyncRun.dealership_id == dealership_id, SyncRun.stream == stream)
+    return db.scalars(query.order_by(SyncRun.id.desc()).limit(limit)).all()
+
+
+def _last_good(db: Session, dealership_id: int, stream: str) -> datetime | None:
+    return db.scalar(
+        select(func.max(StreamState.last_success_at)).where(
+            StreamState.dealership_id == dealership_id,
+            StreamState.provider == PROVIDER,
+            StreamState.stream == stream,
+        )
+    )
