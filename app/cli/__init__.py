@@ -86,6 +86,10 @@ forecourt = Forecourt(
 )
 
 
+# Flask's --app, --env-file and --debug would only offer ways to start something else.
+forecourt.params = []
+
+
 def main() -> None:
     """The console script."""
     sys.exit(forecourt.main(prog_name="forecourt"))

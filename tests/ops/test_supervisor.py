@@ -117,11 +117,11 @@ def test_a_large_log_is_put_aside(supervisor: Supervisor) -> None:
     assert log.with_suffix(".1.log").exists()
 
 
-PARENT = """
-import sys
+PARENT = r"""
+import os, sys
 from pathlib import Path
 from app.ops.supervisor import Program, Supervisor
-supervisor = Supervisor(Path(sys.argv[1]), lambda name, text: print(text, flush=True))
+supervisor = Supervisor(Path(sys.argv[1]), lambda name, text: os.write(1, b"%s\n" % text.encode()))
 supervisor.start(*(Program(n, [sys.executable, "-c", sys.argv[2]]) for n in ("a", "b")))
 supervisor.wait()
 """
@@ -131,15 +131,15 @@ supervisor.wait()
 def test_kill_9_of_the_supervisor_takes_its_children_down(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(tmp_path), STUBBORN]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout
-        assert [parent.stdout.readline() for _ in range(2)] == ["up\n", "up\n"]
-        pids = [
-            int(line.split()[1]) for line in (tmp_path / "children.pid").read_text().splitlines()
-        ]
-        assert len(pids) == 2
-        assert all(is_alive(pid) for pid in pids)
-        parent.kill()
-        assert wait_until(lambda: not any(is_alive(pid) for pid in pids), 5)
+        try:
+            assert parent.stdout
+            assert [parent.stdout.readline() for _ in range(2)] == ["up\n", "up\n"]
+            recorded = (tmp_path / "children.pid").read_text().splitlines()
+            pids = [int(line.split()[1]) for line in recorded]
+            assert [is_alive(pid) for pid in pids] == [True, True]
+        finally:
+            parent.kill()
+    assert wait_until(lambda: not any(is_alive(pid) for pid in pids), 5)
 
 
 def test_leftovers_are_ended_and_strangers_are_not(tmp_path: Path) -> None:
