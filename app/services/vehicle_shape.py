@@ -1,0 +1,79 @@
+"""A vehicle as programs outside read it: names and types of contract §4, null for not given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic.alias_generators import to_camel
+
+from app.models import Photo
+from app.services.vehicles import VehicleRow
+
+# Fields whose name outside is not simply the camel-case one.
+NAMES: Final = {"price_cents": "price", "special_price_cents": "specialPrice"}
+
+
+def outside_name(field: str) -> str:
+    """stock_number → stockNumber, price_cents → price."""
+    return NAMES.get(field) or to_camel(field)
+
+
+def dollars(cents: int | None) -> int | float | None:
+    """2499000 → 24990, 2499050 → 24990.5."""
+    if cents is None:
+        return None
+    return cents // 100 if cents % 100 == 0 else cents / 100
+
+
+def vehicle_shape(row: VehicleRow, photos: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The contract's members and some more; `photos` from photo_shape."""
+    vehicle = row.vehicle
+    return {
+        "id": vehicle.id,
+        "title": vehicle.title,
+        "stockNumber": vehicle.stock_number,
+        "vin": vehicle.vin,
+        "regoNum": vehicle.rego_num,
+        "kind": vehicle.kind,
+        "condition": vehicle.condition,
+        "make": vehicle.make,
+        "model": vehicle.model,
+        "badge": vehicle.badge,
+        "year": vehicle.year,
+        "price": dollars(vehicle.price_cents),
+        "specialPrice": dollars(vehicle.special_price_cents),
+        "currency": vehicle.currency,
+        "isDriveAway": vehicle.is_drive_away,
+        "odometer": vehicle.odometer,
+        "odometerUnit": vehicle.odometer_unit,
+        "status": vehicle.status,
+        "lifecycle": vehicle.lifecycle,
+        "source": vehicle.source,
+        "lockedFields": [outside_name(name) for name in vehicle.locked_fields or ()],
+        "photos": list(photos),
+        "lastSyncedAt": row.last_synced_at,
+        "updatedAt": vehicle.updated_at,
+    }
+
+
+def photo_shape(photo: Photo, urls: Mapping[str, str]) -> dict[str, Any]:
+    """`urls`: size name → address; empty while the picture is not stored yet."""
+    return {
+        "id": photo.id,
+        "position": photo.position,
+        "state": photo.state,
+        "sourceUrl": photo.source_url,
+        "url": urls.get("large"),
+        "thumbnailUrl": urls.get("medium"),
+        "width": photo.media.width if photo.media else None,
+        "height": photo.media.height if photo.media else None,
+    }
+
+
+def by_vehicle(photos: Sequence[Photo]) -> dict[int, list[Photo]]:
+    """Photos of several vehicles, sorted apart; the order inside stays."""
+    found: dict[int, list[Photo]] = {}
+    for photo in photos:
+        found.setdefault(photo.vehicle_id, []).append(photo)
+    return found
