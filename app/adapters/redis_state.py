@@ -170,7 +170,7 @@ class RedisCircuitStore:
 
     def blocked_for(self, key: str) -> float:
         return self._shared.ask(
-            lambda redis: max(0, int(cast(int, redis.pttl(_open_key(key))))) / 1000,
+            lambda redis: max(0, redis.pttl(_open_key(key))) / 1000,
             lambda: self._own.blocked_for(key),
         )
 

@@ -158,7 +158,7 @@ _REFUSED = {
 
 
 def lifetime_of(token: str) -> float:
-    """`exp − iat` of the JWT, 600 s when it cannot be read. Its signature is not ours to check."""
+    """`exp - iat` of the JWT, 600 s when it cannot be read. Its signature is not ours to check."""
     try:
         body = token.split(".")[1]
         claims = orjson.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))

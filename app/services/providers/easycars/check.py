@@ -51,7 +51,7 @@ _ACCOUNT_PASSED: Final = StepResult("passed", "EasyCars knows the dealer account
 _NOT_TRIED: Final = StepResult("not_verified", "The dealer account was not tried.")
 
 
-def check_connection(api: EasyCarsApi, deadline: float) -> ConnectionCheck:
+def two_steps(api: EasyCarsApi, deadline: float) -> ConnectionCheck:
     """Both steps within `deadline` seconds. Every answer of EasyCars becomes a result."""
     with api.client.door.within(deadline):
         try:

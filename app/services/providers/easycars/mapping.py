@@ -116,10 +116,15 @@ WIDTHS: Final = {
     "yard_code": 50,
     "yard_name": 200,
 }
+TITLE_PARTS: Final = ("make", "model", "badge", "year")
 KIND_WIDTH: Final = 32
 TITLE_WIDTH: Final = 300
 STOCK_NUMBER_WIDTH: Final = 100
 LONGEST_TEXT: Final = 60_000
+# Every text; the list of pictures is judged address by address instead.
+UNBOUNDED: Final = frozenset(
+    name for name, kind in StockItem.__annotations__.items() if kind == "Words"
+) - {"image_urls"}
 LARGEST_INT: Final = 2**31 - 1
 _UNKNOWN_ZERO: Final = frozenset({"0", "0.0"})
 _DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s.*)?")
@@ -151,36 +156,38 @@ class EasyCarsStockMapper:
         Raises RecordRefused without a stock number.
         """
         number = stock_number(item)
-        given = {name: value for name, value in item.__dict__.items() if value not in _NOTHING}
+        given = {
+            name: value
+            for name, value in item.__dict__.items()
+            if value is not None and value != ""
+        }
         self._shorten_texts(given)
         values: dict[str, Any] = {"stock_number": number}
         self._texts(given, values)
         self._numbers(given, values)
         self._classify(given, values)
-        values |= {to: given[name] for name, to in FLAGS.items() if name in given}
-        for name, to in LISTS.items():
-            if name in given and (parts := split_list(given[name])):
-                values[to] = parts
-        values["title"] = self._title(values)
-        photos = self._photos(given)
-        archive = self._archive(given, values)
+        for name in LISTS.keys() & given.keys():
+            if parts := split_list(given[name]):
+                values[LISTS[name]] = parts
+        values["title"] = title_of(values)
+        photos = self._photos(given.get("image_urls", ""))
+        archive = _COLUMNS | given
+        archive["rego_expiry"] = _day(values.get("rego_expiry"))
         return Draft(
             number, values["title"] or number, values, photos, archive, tuple(self.warnings)
         )
 
     def _shorten_texts(self, given: dict[str, Any]) -> None:
         """Text of absurd length: the raw record keeps all of it, the columns do not."""
-        for name, value in given.items():
-            if type(value) is str and len(value) > LONGEST_TEXT and name != "image_urls":
-                given[name] = self._cut(name, value, LONGEST_TEXT)
+        for name in UNBOUNDED & given.keys():
+            if len(given[name]) > LONGEST_TEXT:
+                given[name] = self._cut(name, given[name], LONGEST_TEXT)
 
     def _texts(self, given: Mapping[str, Any], values: dict[str, Any]) -> None:
-        for name, to in TEXTS.items():
-            if name in given:
-                values[to] = given[name]
-        for to, width in WIDTHS.items():
-            if to in values and len(values[to]) > width:
-                values[to] = self._cut(to, values[to], width)
+        for name in TEXTS.keys() & given.keys():
+            to, text = TEXTS[name], given[name]
+            width = WIDTHS.get(to)
+            values[to] = text if width is None or len(text) <= width else self._cut(to, text, width)
         wheel_size = given.get("wheel_size")
         if wheel_size and wheel_size not in _UNKNOWN_ZERO:
             values["wheel_size"] = wheel_size
@@ -190,15 +197,14 @@ class EasyCarsStockMapper:
         return text[:width].rstrip()
 
     def _numbers(self, given: Mapping[str, Any], values: dict[str, Any]) -> None:
-        for name, to in WHOLES.items():
-            if name in given and self._fits(to, given[name]):
-                values[to] = given[name]
-        for name, to in AMOUNTS.items():
-            if name in given and self._fits(to, cents := in_cents(given[name])):
-                values[to] = cents
-        for name, to in NUMBERS.items():
-            if name in given:
-                values[to] = plain_number(given[name])
+        for name in WHOLES.keys() & given.keys():
+            if self._fits(WHOLES[name], given[name]):
+                values[WHOLES[name]] = given[name]
+        for name in AMOUNTS.keys() & given.keys():
+            if self._fits(AMOUNTS[name], cents := in_cents(given[name])):
+                values[AMOUNTS[name]] = cents
+        for name in NUMBERS.keys() & given.keys():
+            values[NUMBERS[name]] = plain_number(given[name])
         if "odometer" in values and "is_miles" in given:
             values["odometer_unit"] = "mi" if given["is_miles"] else "km"
 
@@ -213,6 +219,8 @@ class EasyCarsStockMapper:
         letter = given.get("stock_type")
         if letter:
             values["kind"] = KINDS.get(letter.upper()) or self._unknown_kind(letter)
+        for name in FLAGS.keys() & given.keys():
+            values[FLAGS[name]] = given[name]
         if (condition := condition_of(given.get("is_demo"), given.get("is_used"))) is not None:
             values["condition"] = condition
         expiry = self._date("rego_expiry", given.get("rego_expiry"))
@@ -231,30 +239,30 @@ class EasyCarsStockMapper:
             self._warn(field, f"{shown(text)} is not a date; left out.")
         return found
 
-    def _title(self, values: Mapping[str, Any]) -> str:
-        parts = (str(values[name]) for name in ("make", "model", "badge", "year") if name in values)
-        return " ".join(" ".join(parts).split())[:TITLE_WIDTH].rstrip()
-
-    def _photos(self, given: Mapping[str, Any]) -> tuple[str, ...]:
+    def _photos(self, joined: str) -> tuple[str, ...]:
         """The dealer's order; the first is the main picture (§6)."""
-        urls = dict.fromkeys(split_list(given.get("image_urls", "")))
-        usable = tuple(url for url in urls if is_photo_url(url))
-        for url in urls.keys() - set(usable):
+        urls = dict.fromkeys(split_list(joined))
+        unusable = [url for url in urls if not is_photo_url(url)]
+        for url in unusable:
+            del urls[url]
             self._warn("photos", f"{shown(url)} is not the address of a picture; left out.")
-        return usable
-
-    def _archive(self, given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-        """All 72 columns of easycar_stock_data, each in its type."""
-        columns = dict.fromkeys(StockItem.model_fields) | given
-        expiry = values.get("rego_expiry")
-        columns["rego_expiry"] = date.fromisoformat(expiry) if expiry else None
-        return columns
+        return tuple(urls)
 
     def _warn(self, field: str, text: str) -> None:
         self.warnings.append(Warned(field, text))
 
 
-_NOTHING: Final = (None, "")
+_COLUMNS: Final[dict[str, Any]] = dict.fromkeys(StockItem.model_fields)
+
+
+def title_of(values: Mapping[str, Any]) -> str:
+    """Make, model, badge and year with single spaces (row B-2b.3)."""
+    parts = (str(values[name]) for name in TITLE_PARTS if name in values)
+    return " ".join(" ".join(parts).split())[:TITLE_WIDTH].rstrip()
+
+
+def _day(iso: str | None) -> date | None:
+    return date.fromisoformat(iso) if iso else None
 
 
 def condition_of(is_demo: bool | None, is_used: bool | None) -> str | None:
@@ -265,6 +273,7 @@ def condition_of(is_demo: bool | None, is_used: bool | None) -> str | None:
 
 
 def in_cents(amount: Decimal) -> int:
+    """Half a cent goes to the even side, as money is rounded elsewhere in Python."""
     return int((amount * 100).to_integral_value())
 
 

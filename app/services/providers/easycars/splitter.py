@@ -1,9 +1,9 @@
 """Splits the stock list into the bytes of its elements while the answer arrives.
 
 The list has no pages (easycars-api §5): 20,000 vehicles come as one array of 64 MB. Memory stays
-flat, nothing is parsed that did not change, and the bytes are kept as they came. An element is cut
-out at a separator that was seen before, and only if counting proves that this separator stands
-between two elements; otherwise an exact scanner decides.
+flat, nothing is parsed that did not change, and the bytes are kept as they came. Most elements are
+cut out at a separator that was learnt from the first two; where that proves nothing, an exact
+scanner decides.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _LIST = re.compile(rb'"(?:StockList|Response)"\s*:\s*\[')
 _BLANK = re.compile(rb"[ \t\r\n]*")
 _SPECIAL = re.compile(rb'["\[\]{}]')
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_BETWEEN = re.compile(rb'\}[ \t\r\n]*,[ \t\r\n]*(\{)[ \t\r\n]*"[A-Za-z_]')
 _SCALAR_END = re.compile(rb"[,\]\s}]")
 _OPEN_BRACE, _CLOSE_LIST, _COMMA, _QUOTE = b"{"[0], b"]"[0], b","[0], b'"'[0]
 
@@ -40,6 +41,7 @@ class ListSplitter:
         self._head = b""
         self._state = "head"
         self._separator: bytes | None = None
+        self._step = 0
         self._comma = False
 
     @property
@@ -100,14 +102,20 @@ class ListSplitter:
         return start
 
     def _quick(self, buffer: bytes, start: int, rows: list[bytes]) -> int:
-        """Takes elements as long as the known separator is proven to be one."""
+        """Takes elements as long as they end at the separator that was learnt.
+
+        The separator reaches to the first letter of a member's name. Inside a text its quote would
+        have to be escaped, so in JSON it is never part of a text. An element with a single opening
+        brace then ends there for certain; one with more (nested, or braces in a text) is left to
+        the exact scanner. In a damaged list the damage stays inside one element.
+        """
         separator = self._separator
         if separator is None:
             return start
-        step = len(separator) - 1
-        while (end := buffer.find(separator, start)) >= 0 and buffer[start] == _OPEN_BRACE:
+        step = self._step
+        while (end := buffer.find(separator, start)) >= 0:
             row = buffer[start : end + 1]
-            if not is_one_flat_object(row):
+            if row.count(b"{") != 1 or row[0] != _OPEN_BRACE:
                 break
             rows.append(row)
             start = end + step
@@ -117,7 +125,7 @@ class ListSplitter:
         """Takes one element and the delimiter behind it; -1 when they have not all arrived."""
         begin = _skip_blank(buffer, start)
         if begin < len(buffer) and buffer[begin] == _CLOSE_LIST and not self._comma:
-            return self._close_list(buffer, begin)
+            return self._end_list(begin)
         end = element_end(buffer, begin)
         delimiter = _skip_blank(buffer, end) if end >= 0 else len(buffer)
         if delimiter >= len(buffer):
@@ -125,39 +133,25 @@ class ListSplitter:
         rows.append(buffer[begin:end])
         self._comma = False
         if buffer[delimiter] == _CLOSE_LIST:
-            return self._close_list(buffer, delimiter)
+            return self._end_list(delimiter)
         if buffer[delimiter] != _COMMA:
             raise AnswerUnreadable(f"{LABEL} sent a stock list that is not readable JSON.")
         self._comma = True
         self._learn(buffer, end, delimiter)
         return _skip_blank(buffer, delimiter + 1)
 
-    def _close_list(self, buffer: bytes, position: int) -> int:
+    def _end_list(self, position: int) -> int:
         """The closing bracket belongs to the envelope: `envelope` shows an empty list."""
         self._state = "tail"
         return position
 
     def _learn(self, buffer: bytes, end: int, delimiter: int) -> None:
         """Serialisers separate all elements alike, so the first separator finds the others."""
-        following = _skip_blank(buffer, delimiter + 1)
-        between_objects = (
-            buffer[end - 1 : end] == b"}" and buffer[following : following + 1] == b"{"
-        )
-        self._separator = buffer[end - 1 : following + 1] if between_objects else None
-
-
-def is_one_flat_object(row: bytes) -> bool:
-    """Whether bytes from one { to one } are a whole element, told by counting alone.
-
-    With one pair of braces and an even number of unescaped quotes, the closing brace stands
-    outside every string. Nested objects and braces in texts are left to the exact scanner.
-    """
-    if row.count(b"{") != 1 or row.count(b"}") != 1:
-        return False
-    quotes = row.count(b'"')
-    if b"\\" in row:
-        quotes -= row.replace(b"\\\\", b"").count(b'\\"')
-    return not quotes & 1
+        between = _BETWEEN.match(buffer, end - 1)
+        if between is not None:
+            self._separator, self._step = between[0], between.start(1) - between.start()
+        elif _skip_blank(buffer, delimiter + 1) < len(buffer):
+            self._separator = None
 
 
 def element_end(buffer: bytes, begin: int) -> int:
