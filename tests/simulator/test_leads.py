@@ -229,7 +229,8 @@ def test_a_quotation_stands_alone_or_under_a_lead(caller: Caller) -> None:
     [
         *({name: None} for name in QUOTE),
         {"QuoteDate": "2026-03-07"}, {"QuoteDate": "31/02/2026"}, {"RegoState": "NSWX"},
-        {"LeadNumber": "000099"}, {"SpecialConditions": "x" * 1001}, {"FinanceCompany": {"Name": "Lender"}},
+        {"LeadNumber": "000099"}, {"SpecialConditions": "x" * 1001},
+        {"FinanceCompany": {"Name": "Lender"}},
         {"QuotationReceipts": [{"Amount": 1, "ReceiveDate": "08/03/2026", "PaymentMethod": 7}]},
         {"QuotationTradeins": [{"Allowance": 1, "Make": "Ford"}]},
         {"QuotationExtras": [{"ExtraType": 2, "Amount": 1}]}, {"QuotationExtras": ["tyres"]},
