@@ -8,18 +8,15 @@ from typing import cast
 from uuid import uuid4
 
 import structlog
-from flask import Flask, Response, current_app, g, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from flask import Flask, Response, g, request
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFProtect
 
 from app.config import Settings
 from app.parts import Parts
-from app.routes import access, sessions
+from app.routes import access, sessions, signing_in
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-LIMITER = "forecourt_limiter"
 # No inline script or style anywhere; Tabler's style sheet has small pictures in data: addresses.
 CONTENT_POLICY = {
     "default-src": "'self'",
@@ -40,13 +37,8 @@ def init_security(app: Flask) -> None:
     _init_headers(app, settings)
     sessions.login_manager().init_app(app)
     CSRFProtect(app)
-    app.extensions[LIMITER] = _limiter(app, settings)
+    _init_limits(app, settings)
     access.register(app)
-
-
-def limiter() -> Limiter:
-    """The app's rate limiter, for `with limiter().limit("5 per minute", key_func=…)`."""
-    return cast(Limiter, current_app.extensions[LIMITER])
 
 
 def _begin_request() -> None:
@@ -91,16 +83,8 @@ def _init_headers(app: Flask, settings: Settings) -> None:
     )
 
 
-def _limiter(app: Flask, settings: Settings) -> Limiter:
-    """Counts in Redis, so that all processes share; in memory while Redis is away."""
-    patience: dict[str, str | int] = {"socket_connect_timeout": 1, "socket_timeout": 1}
-    made = Limiter(
-        get_remote_address,
-        storage_uri=settings.redis_url or "memory://",
-        storage_options=patience if settings.redis_url else {},
-        strategy="moving-window",
-        in_memory_fallback_enabled=True,
-        key_prefix="forecourt:limit",
-    )
-    made.init_app(app)
-    return made
+def _init_limits(app: Flask, settings: Settings) -> None:
+    app.config["RATELIMIT_STORAGE_URI"] = settings.redis_url or "memory://"
+    patience = {"socket_connect_timeout": 1, "socket_timeout": 1}
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = patience if settings.redis_url else {}
+    signing_in.limiter.init_app(app)

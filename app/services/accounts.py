@@ -6,9 +6,9 @@ from datetime import datetime
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
-from app.models import User
+from app.models import Membership, User
 from app.secret import Secret
 from app.services import audit, passwords, tokens
 from app.services.audit import Actor
@@ -80,3 +80,9 @@ def set_active(db: Session, actor: Actor, user: User, active: bool) -> None:
     user.is_active = active
     user.session_version += 1
     audit.record(db, actor, "user.enable" if active else "user.disable", user.email)
+
+
+def listed(db: Session) -> list[User]:
+    """Every account by address, with its memberships and their dealerships."""
+    places = selectinload(User.memberships).joinedload(Membership.dealership)
+    return list(db.scalars(select(User).order_by(User.email).options(places)))

@@ -107,3 +107,11 @@ def by_slug(db: Session, slug: str) -> Dealership:
     if found is None:
         raise NotFound(f"There is no dealership {slug}.")
     return found
+
+
+def get(db: Session, dealership_id: int) -> Dealership:
+    """A dealership by id. Raises NotFound."""
+    found = db.get(Dealership, dealership_id)
+    if found is None:
+        raise NotFound("There is no such dealership.")
+    return found

@@ -95,6 +95,32 @@ def change_role(
     return found
 
 
+def new_password(
+    db: Session, actor: Actor, dealership_id: int, user_id: int, now: datetime
+) -> Secret:
+    """A generated password for a member who lost theirs; their sessions and tokens end.
+
+    Only for people of this dealership alone: an administrator must not get into others through
+    a shared account. Raises InputInvalid then, NotFound for strangers.
+    """
+    found = member(db, dealership_id, user_id)
+    elsewhere = select(Membership.id).where(
+        Membership.user_id == user_id, Membership.dealership_id != dealership_id
+    )
+    if found.user.is_system or db.scalar(elsewhere.limit(1)) is not None:
+        raise InputInvalid(
+            f"{found.user.email} also works elsewhere, so only a system administrator "
+            "can set a new password. Nothing was changed."
+        )
+    password = passwords.generated()
+    accounts.set_password(db, actor, found.user, password, now)
+    facts = {"by": "administrator"}
+    audit.record(
+        db, actor, "person.new_password", found.user.email, facts, dealership_id=dealership_id
+    )
+    return password
+
+
 def remove(db: Session, actor: Actor, dealership_id: int, user_id: int, now: datetime) -> str:
     """Takes a member out, ends their tokens here; answers the address. Never the last admin."""
     _lock(db, dealership_id)

@@ -1,0 +1,146 @@
+"""What every full page shows around its content: navigation, switcher, tag, running run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Blueprint, Flask, current_app, g, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from app.db import db
+from app.models import EasyCarsCredential, SyncRun
+from app.models.sync_runs import ACTIVE
+from app.routes.access import may, requires, rule_of
+from app.services import dealerships
+from app.templating import NavGroup, NavItem, RunningRun
+
+bp = Blueprint("context", __name__)
+STREAMS = {"stock": "Stock sync", "leads": "Lead sync"}
+# (heading, [(label, path below /d/<slug>/, icon)]): ux-brief "Structure"
+PAGES = (
+    ("Work", (
+        ("Dashboard", "", "dashboard"),
+        ("Vehicles", "vehicles", "vehicles"),
+        ("Leads", "leads", "leads"),
+        ("Review", "review", "review"),
+    )),
+    ("EasyCars", (
+        ("Stock Sync", "sync/stock", "sync"),
+        ("Lead Sync", "sync/leads", "sync"),
+        ("History", "history", "history"),
+        ("Reconciliation", "reconciliation", "review"),
+    )),
+    ("Manage", (
+        ("Monitoring", "monitoring", "info"),
+        ("EasyCars settings", "settings/easycars", "plug"),
+        ("Sync settings", "settings/sync", "settings"),
+        ("People", "settings/people", "people"),
+        ("Tokens", "settings/tokens", "lock"),
+        ("Audit", "audit", "audit"),
+    )),
+)  # fmt: skip
+SYSTEM_PAGES = (
+    ("System", "/system/", "shield"),
+    ("Dealerships", "/system/dealerships", "dealership"),
+    ("Accounts", "/system/users", "people"),
+)
+
+
+def register(app: Flask) -> None:
+    """Gives the variables of base.html (docs/front-end.md) to every template."""
+    app.context_processor(_surroundings)
+
+
+def _surroundings() -> dict[str, Any]:
+    """Fragments have no surroundings; without a person nothing is asked of the database."""
+    dealership = g.get("dealership")
+    values: dict[str, Any] = {"dealership": dealership, "problems": []}
+    if g.get("user") is None or request.headers.get("HX-Request"):
+        return values
+    values |= {"nav": list(_nav()), "dealerships": _switcher()}
+    if dealership is not None:
+        values |= {"environment_tag": _environment_tag(), "running": _running()}
+    return values
+
+
+def _nav() -> Iterable[NavGroup]:
+    """Only pages that exist and that the person may open."""
+    if g.get("dealership") is not None:
+        start = f"/d/{g.dealership.slug}/"
+        for heading, pages in PAGES:
+            items = [
+                _item(label, start + path, icon)
+                for label, path, icon in pages
+                if _is_open("/d/<slug>/" + path)
+            ]
+            if items:
+                yield NavGroup(heading, items)
+    if g.user.is_system:
+        yield NavGroup("System", [_item(*page) for page in SYSTEM_PAGES])
+
+
+def _item(label: str, url: str, icon: str) -> NavItem:
+    here = request.path == url or (not url.endswith("/") and request.path.startswith(url + "/"))
+    return NavItem(label, url, active=here, icon=icon)
+
+
+def _is_open(pattern: str) -> bool:
+    endpoint = _endpoints().get(pattern)
+    rule = rule_of(current_app, endpoint) if endpoint else None
+    return rule is not None and may(rule.role)
+
+
+def _endpoints() -> dict[str, str]:
+    """GET pages by pattern, built once per app: its routes do not change."""
+    known: dict[str, str] | None = current_app.extensions.get("forecourt_pages")
+    if known is None:
+        rules = current_app.url_map.iter_rules()
+        known = {rule.rule: rule.endpoint for rule in rules if "GET" in (rule.methods or ())}
+        current_app.extensions["forecourt_pages"] = known
+    return known
+
+
+def _switcher() -> list[NavItem]:
+    here = g.get("dealership")
+    return [
+        NavItem(
+            place.dealership.name,
+            f"/d/{place.dealership.slug}/",
+            active=here is not None and place.dealership.id == here.id,
+            icon="dealership",
+        )
+        for place in dealerships.places_of(db.session(), g.user)
+    ]
+
+
+def _environment_tag() -> str | None:
+    """ "Test" whenever the connection is not to Production (ux-brief)."""
+    found = db.session.scalar(
+        select(EasyCarsCredential.environment).where(EasyCarsCredential.is_active)
+    )
+    return found if found not in (None, "Production") else None
+
+
+def _running() -> RunningRun | None:
+    run = db.session.scalar(
+        select(SyncRun).where(SyncRun.status.in_(ACTIVE)).order_by(SyncRun.id).limit(1)
+    )
+    if run is None:
+        return None
+    return RunningRun(
+        STREAMS.get(run.stream, run.stream.capitalize()),
+        f"/d/{g.dealership.slug}/runs/{run.id}",
+        done=run.done,
+        total=run.total,
+        poll_url=url_for("context.running"),
+    )
+
+
+@bp.get("/d/<slug>/running")
+@requires("viewer")
+def running() -> ResponseReturnValue:
+    """The chip of the top bar; 286 ends the poll when nothing runs any more."""
+    run = _running()
+    return render_template("_running.html", running=run), 200 if run else 286
