@@ -7,6 +7,17 @@ from importlib import import_module
 from flask import Flask
 
 BLUEPRINTS = [
+    "api.sync:bp",
+    "auth:bp",
+    "context:bp",
+    "people:bp",
+    "tokens:bp",
+    "audit:bp",
+    "system:bp",
+    "api.auth:bp",
+    "vehicles:bp",
+    "media:bp",
+    "api.vehicles:bp",
     "sync_stock:bp",
     "runs:bp",
     "history:bp",

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 from flask import Response, g, make_response, render_template, request, session
 
 STOP_POLLING = 286
+# Ids are 32 bits wide; a longer number in an address is nobody's, and no question for the database.
+LARGEST_ID = 2_147_483_647
 
 
 def is_fragment() -> bool:
@@ -29,6 +31,12 @@ def fragment(template: str, status: int = 200, **context: Any) -> Response:
 def unchanged() -> Response:
     """Nothing new since `?seen=`: the browser leaves element and focus alone, the poll goes on."""
     return Response(status=204, headers={"Cache-Control": "no-store"})
+
+
+def key_of_page(name: str) -> int | None:
+    """`?after=` or `?before=` of a keyset page; what is no id is not there."""
+    key = request.args.get(name, type=int)
+    return key if key is not None and 0 <= key <= LARGEST_ID else None
 
 
 def page_at(path: str = "", **query: Any) -> str:

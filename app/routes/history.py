@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from app.db import db
 from app.models.sync_runs import STATUSES, TRIGGERS
 from app.routes.access import requires
+from app.routes.fragments import key_of_page
 from app.services import history, run_words, schedules
 from app.services.history import Filters, HistoryPage
 
@@ -45,7 +46,7 @@ class Paging:
 def index() -> ResponseReturnValue:
     asked = {name: request.args.get(name, "").strip().replace("\0", "") for name in NAMES}
     filters = _filters(asked)
-    before, after = (request.args.get(name, type=int) for name in ("before", "after"))
+    before, after = key_of_page("before"), key_of_page("after")
     page = history.page(db.session(), g.dealership.id, filters, before=before, after=after)
     return render_template(
         "history/index.html",

@@ -14,7 +14,14 @@ from app.db import db, unit_of_work
 from app.models import SyncRun
 from app.parts import parts
 from app.routes.access import current_actor, may, requires
-from app.routes.fragments import STOP_POLLING, fragment, is_fragment, page_at, unchanged
+from app.routes.fragments import (
+    STOP_POLLING,
+    fragment,
+    is_fragment,
+    key_of_page,
+    page_at,
+    unchanged,
+)
 from app.routes.run_card import ALWAYS, COUNTS, RunCard, card_of, is_live
 from app.routes.sync_stock import means
 from app.services import manual_sync, run_items, run_words
@@ -25,7 +32,7 @@ from app.templating import NavItem
 
 bp = Blueprint("runs", __name__)
 bp.add_app_template_global(page_at)
-PAGE = "/d/<slug>/runs/<int:run_id>"
+PAGE = "/d/<slug>/runs/<int(max=2147483647):run_id>"
 
 
 @bp.get(PAGE)
@@ -88,8 +95,8 @@ def parts_of(run_id: int) -> ResponseReturnValue:
 
 def _parts_of(run: SyncRun) -> dict[str, Any]:
     tab = _tab(run)
-    after, before = (request.args.get(name, type=int) for name in ("after", "before"))
-    page = run_items.page(db.session(), run.id, tab, after=after, before=before)
+    before, after = key_of_page("before"), key_of_page("after")
+    page = run_items.page(db.session(), run.id, tab, before=before, after=after)
     return {
         "tab": tab,
         "tabs": _tabs(run, tab),

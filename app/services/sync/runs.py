@@ -156,7 +156,7 @@ def manual_starts(db: Session, dealership_id: int, provider: str, now: datetime)
                 SyncRun.dealership_id == dealership_id,
                 SyncRun.provider == provider,
                 SyncRun.user_id.is_not(None),
-                SyncRun.trigger.in_(("person", "api")),
+                SyncRun.trigger.in_(("person", "api", "retry")),
                 SyncRun.created_at > now - MANUAL_WINDOW,
             )
             .order_by(SyncRun.created_at)
