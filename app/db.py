@@ -134,7 +134,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def init_database(app: Flask, database_url: str) -> None:
     """Binds the engine to the app; forked children drop the parent's connections."""
-    options: dict[str, Any] = {"pool_pre_ping": True}
+    # hide_parameters: a failing statement must not write its values into logs.
+    options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
     if database_url.startswith("sqlite"):
         options["connect_args"] = {"timeout": 30}
     else:

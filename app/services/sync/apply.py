@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import Table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import Base
@@ -39,6 +40,16 @@ ITEM_COLUMNS = (
     "id", "run_id", "dealership_id", "external_id", "label", "action", "entity_id",
     "before", "after", "reason", "warnings", "created_at",
 )  # fmt: skip
+# What a value that does not fit raises; COPY's errors come from the driver itself.
+UNFIT = (
+    DataError,
+    IntegrityError,
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
 QUIET = (Verb.SAME, Verb.KEEP_LOCAL)
 COUNTED = {
     Verb.CREATE: "created",
@@ -72,7 +83,7 @@ def write_batch(
         with db.begin_nested():
             _write(db, target, changes, now)
         return _count(changes)
-    except (DBAPIError, ValueError, TypeError, OverflowError) as exc:
+    except UNFIT as exc:
         if len(changes) == 1:
             return _write_refusal(db, target, changes[0], exc, now)
         log.warning("batch_failed", run_id=target.run_id, rows=len(changes), kind=_kind(exc))
@@ -151,7 +162,7 @@ def _insert_new(
 
 def _vehicle_row(target: Target, change: Change, vehicle_id: int, now: datetime) -> list[Any]:
     return [
-        vehicle_id, target.dealership_id, "EasyCars", "AUD", "[]", now,
+        vehicle_id, target.dealership_id, "EasyCars", "[]", now,
         *row_values(change.decision.write), "listed", None, now,
     ]  # fmt: skip
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -87,7 +88,9 @@ def _for_sqlite(row: Sequence[Any]) -> tuple[Any, ...]:
     )
 
 
+@lru_cache(maxsize=16)
 def _moment(value: datetime) -> str:
+    """As SQLAlchemy stores it; one batch writes one moment thousands of times."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 

@@ -86,7 +86,8 @@ def _counts_sentence(run: SyncRun) -> str:
     ]
     if not parts and not run.failed and not run.held:
         return f"No changes: all {_vehicles(run.unchanged)} are as they were."
-    parts.append(f"{run.unchanged} unchanged")
+    if run.unchanged:
+        parts.append(f"{run.unchanged} unchanged")
     return f"{run.total} in the feed: {', '.join(parts)}."
 
 

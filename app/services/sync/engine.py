@@ -254,10 +254,11 @@ def _restore(work: Work, collected: Collected) -> None:
 def _remove(work: Work, collected: Collected) -> str | None:
     """Marks what is gone, or holds it; returns why it was held."""
     relinked = _relinked(work) if collected.spool.count else frozenset()
+    present = collected.present
     gone = [
         link
         for link in work.known
-        if link.external_id not in collected.present
+        if link.external_id not in present
         and link.link_id not in relinked
         and link.missing_runs < 2
     ]

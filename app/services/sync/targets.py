@@ -24,6 +24,8 @@ from app.services.vehicle_fields import FIELDS
 LINKS: Table = ExternalLink.__table__  # type: ignore[assignment]
 VEHICLES: Table = Vehicle.__table__  # type: ignore[assignment]
 JSON_COLUMNS = {"features", "details", "locked_fields"}
+# Columns that are never empty.
+DEFAULTS = {"title": "", "currency": "AUD"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,16 @@ def write_columns() -> tuple[str, ...]:
 
 @cache
 def insert_columns() -> tuple[str, ...]:
-    fixed = ("id", "dealership_id", "source", "currency", "locked_fields", "created_at")
+    fixed = ("id", "dealership_id", "source", "locked_fields", "created_at")
     return (*fixed, *write_columns())
 
 
 def row_values(values: Values) -> list[Any]:
     """The values of `column_fields()` and `details`, ready for the driver."""
     cells = [
-        json_text(values.get(name)) if name in JSON_COLUMNS else values.get(name)
+        json_text(values.get(name)) if name in JSON_COLUMNS else values.get(name, DEFAULTS.get(name))
         for name in column_fields()
     ]
-    cells[_title_at()] = values.get("title") or ""
     details = {
         name: value
         for name, value in values.items()
@@ -73,11 +74,6 @@ def row_values(values: Values) -> list[Any]:
         and value is not None
     }
     return [*cells, json_text(details)]
-
-
-@cache
-def _title_at() -> int:
-    return column_fields().index("title")
 
 
 def load_existing(
