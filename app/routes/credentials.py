@@ -13,6 +13,7 @@ from app.models import EasyCarsCredential
 from app.parts import parts
 from app.routes.access import current_actor, requires
 from app.routes.connection import Tried, proof_time, try_connection
+from app.routes.fragments import fragment, is_fragment
 from app.services import credential_removal, credentials
 from app.services.credential_encryption import EncryptionError
 from app.services.credential_input import LABELS, CredentialInput
@@ -45,12 +46,12 @@ def test() -> ResponseReturnValue:
     try:
         tried = try_connection(_entered())
     except InputInvalid as error:
-        if _wants_fragment():
-            return render_template("credentials/_test_errors.html", errors=error.fields), 422
+        if is_fragment():
+            return fragment("credentials/_test_errors.html", 422, errors=error.fields)
         return _page(errors=error.fields), 422
     flash(*_toast(tried))
-    if _wants_fragment():
-        return render_template("credentials/_test_result.html", tried=tried, with_toasts=True)
+    if is_fragment():
+        return fragment("credentials/_test_result.html", tried=tried)
     return _page(tried=tried)
 
 
@@ -118,8 +119,8 @@ def reveal() -> ResponseReturnValue:
         number = credentials.reveal(
             session, g.dealership.id, found.id, parts().crypto, current_actor()
         )
-    if _wants_fragment():
-        return render_template("credentials/_account_number.html", revealed=number.reveal())
+    if is_fragment():
+        return fragment("credentials/_account_number.html", revealed=number.reveal())
     return _page(revealed=number.reveal())
 
 
@@ -194,7 +195,3 @@ def _toast(tried: Tried) -> tuple[str, str]:
     if tried.attempt.reached:
         return "EasyCars answered, but the dealer account was not verified.", "warning"
     return "The connection test did not pass.", "danger"
-
-
-def _wants_fragment() -> bool:
-    return request.headers.get("HX-Request") == "true"

@@ -142,9 +142,6 @@ def save(
     keys = merged(stored, entered)
     credential = found or EasyCarsCredential(dealership_id=dealership_id, environment="Test")
     before = (stored, credential.environment if found else None)
-    if found is None:
-        db.add(credential)
-        schedule_pause.end(db, dealership_id)
     credential.environment = entered.environment or credential.environment
     if entered.yard_code is not None or entered.replaces:
         credential.yard_code = entered.yard_code or None
@@ -155,7 +152,11 @@ def save(
     credential.is_active = True
     credential.updated_at = clock.now()
     credential.updated_by_id = actor.user_id
+    db.add(credential)
+    db.add(credential)
     _flush(db)
+    if found is None:
+        schedule_pause.end(db, dealership_id)
     action = "credentials.update" if found else "credentials.save"
     audit.record(db, actor, action, SUBJECT, _saved(credential, before, keys),
                  dealership_id=dealership_id)  # fmt: skip
