@@ -7,6 +7,8 @@ from importlib import import_module
 from flask import Flask
 
 BLUEPRINTS = [
+    "sync_settings:bp",
+    "dashboard:bp",
     "api.sync:bp",
     "auth:bp",
     "context:bp",

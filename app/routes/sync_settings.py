@@ -1,0 +1,218 @@
+"""Settings, sync (row 272): when, from which yard, with photos or not, in which zone.
+
+Every form is its own, saves one thing and works without script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from app.db import db, unit_of_work
+from app.parts import parts
+from app.routes.access import current_actor, requires
+from app.routes.fragments import fragment
+from app.services import credentials, photos, schedules, sync_settings
+from app.services.errors import InputInvalid
+from app.services.manual_sync import PROVIDER
+from app.services.sync_settings import Preview
+
+bp = Blueprint("sync_settings", __name__)
+PAGE: Final = "/d/<slug>/settings/sync"
+ZONES: Final = (
+    "Australia/Sydney", "Australia/Melbourne", "Australia/Brisbane", "Australia/Adelaide",
+    "Australia/Perth", "Australia/Hobart", "Australia/Darwin", "Australia/Canberra",
+    "Australia/Broken_Hill", "Australia/Eucla", "Australia/Lord_Howe", "Australia/Lindeman",
+    "Indian/Christmas", "Indian/Cocos", "Pacific/Norfolk", "Pacific/Auckland", "Pacific/Chatham",
+    "Pacific/Fiji", "Pacific/Port_Moresby", "Pacific/Noumea", "Asia/Singapore", "UTC",
+)  # fmt: skip
+
+
+@bp.get(PAGE)
+@requires("admin")
+def index() -> ResponseReturnValue:
+    return _page()
+
+
+@bp.get(f"{PAGE}/preview")
+@requires("admin")
+def preview() -> ResponseReturnValue:
+    """The chosen interval in words, with its next three times, while it is being typed."""
+    try:
+        shown = _preview(request.args.get("interval", ""), request.args.get("cron", ""))
+    except InputInvalid as error:
+        return fragment("sync_settings/_preview.html", preview=None, fault=_first(error))
+    return fragment("sync_settings/_preview.html", preview=shown, fault=None)
+
+
+@bp.post(PAGE)
+@requires("admin")
+def save() -> ResponseReturnValue:
+    """Interval and switch; the button "Show the next times" only shows what they would mean."""
+    if request.form.get("do") == "preview":
+        return _show_times()
+    return _try(_set_schedule, "The schedule was saved.")
+
+
+def _show_times() -> ResponseReturnValue:
+    typed = request.form.to_dict()
+    try:
+        _preview(typed.get("interval", ""), typed.get("cron", ""))
+    except InputInvalid as error:
+        return _page(typed, error.fields), 422
+    return _page(typed)
+
+
+def _set_schedule(session: Session) -> None:
+    made = parts()
+    schedules.set_schedule(
+        session,
+        g.dealership,
+        PROVIDER,
+        "stock",
+        interval=request.form.get("interval", ""),
+        cron=request.form.get("cron", ""),
+        enabled="enabled" in request.form,
+        actor=current_actor(),
+        settings=made.settings,
+        clock=made.clock,
+    )
+
+
+@bp.post(f"{PAGE}/pause")
+@requires("admin")
+def pause() -> ResponseReturnValue:
+    return _try(_pause, "Automatic stock sync is paused. It goes on by itself at the end.")
+
+
+def _pause(session: Session) -> None:
+    made = parts()
+    until = sync_settings.pause_end(request.form.get("until", ""), schedules.zone_of(g.dealership))
+    reason = request.form.get("reason", "").strip()
+    if not reason:
+        raise InputInvalid("Say why it is paused.", {"reason": "Enter a reason; others read it."})
+    schedule = schedules.ensure(
+        session, g.dealership, PROVIDER, "stock", made.settings, made.clock.now()
+    )
+    schedules.pause(session, schedule, until, reason, current_actor(), made.clock)
+
+
+@bp.post(f"{PAGE}/resume")
+@requires("admin")
+def resume() -> ResponseReturnValue:
+    return _try(_resume, "Automatic stock sync goes on.")
+
+
+def _resume(session: Session) -> None:
+    schedule = schedules.find(session, g.dealership.id, PROVIDER, "stock")
+    if schedule is not None:
+        schedules.resume(session, schedule, current_actor(), parts().clock)
+
+
+@bp.post(f"{PAGE}/yard")
+@requires("admin")
+def yard() -> ResponseReturnValue:
+    return _try(
+        _set_yard,
+        "The yard was saved. Vehicles of other yards will be held for approval at the next sync, "
+        "not removed.",
+    )
+
+
+def _set_yard(session: Session) -> None:
+    made = parts()
+    sync_settings.set_yard(
+        session,
+        g.dealership.id,
+        request.form.get("yard_code", ""),
+        crypto=made.crypto,
+        actor=current_actor(),
+        clock=made.clock,
+    )
+
+
+@bp.post(f"{PAGE}/photos")
+@requires("admin")
+def set_photos() -> ResponseReturnValue:
+    on = "photos" in request.form
+    return _try(
+        lambda session: sync_settings.set_photos(session, g.dealership.id, on, current_actor()),
+        f"Photo sync is {'on' if on else 'off'}. Photos that are here stay.",
+    )
+
+
+@bp.post(f"{PAGE}/timezone")
+@requires("admin")
+def set_timezone() -> ResponseReturnValue:
+    zone = request.form.get("timezone", "")
+    return _try(
+        lambda session: sync_settings.set_timezone(
+            session, g.dealership.id, zone, current_actor(), parts().clock
+        ),
+        f"Times are now read and shown in {zone}.",
+    )
+
+
+def _try(change: Callable[[Session], Any], done: str) -> ResponseReturnValue:
+    """One change in one transaction: back to the page, or the page again with what was typed."""
+    try:
+        with unit_of_work(g.dealership.id) as session:
+            change(session)
+    except InputInvalid as error:
+        return _page(request.form.to_dict(), error.fields or {"": error.user_message}), 422
+    flash(done, "success")
+    return redirect(url_for(".index"), 303)
+
+
+def _preview(interval: str, cron: str) -> Preview:
+    zone = schedules.zone_of(g.dealership)
+    return sync_settings.preview(interval, cron.replace("\0", ""), zone, parts().clock.now())
+
+
+def _first(error: InputInvalid) -> str:
+    return next(iter(error.fields.values()), error.user_message)
+
+
+def _page(typed: dict[str, str] | None = None, errors: dict[str, str] | None = None) -> str:
+    made, session = parts(), db.session()
+    schedule = schedules.get_or_default(session, g.dealership.id, PROVIDER, "stock", made.settings)
+    credential = credentials.find(session, g.dealership.id)
+    shown = _shown(typed, schedule)
+    return render_template(
+        "sync_settings/index.html",
+        schedule=schedule,
+        is_paused=schedule.paused_until is not None and schedule.paused_until > made.clock.now(),
+        changed_by=sync_settings.changed_by(session, schedule),
+        globally_on=schedules.globally_enabled(session, made.settings),
+        preview=_safe_preview(shown),
+        credential=credential,
+        photos_on=photos.is_switched_on(g.dealership),
+        zones=_zones(),
+        shown=shown,
+        errors=errors or {},
+    )
+
+
+def _shown(typed: dict[str, str] | None, schedule: Any) -> dict[str, Any]:
+    """What stands in the schedule's form: what was typed there, else what is stored."""
+    if typed is None or "interval" not in typed:
+        stored = {"interval": schedule.interval, "cron": schedule.cron}
+        return (typed or {}) | stored | {"enabled": schedule.enabled}
+    return typed | {"enabled": "enabled" in typed}
+
+
+def _safe_preview(shown: dict[str, Any]) -> Preview | None:
+    try:
+        return _preview(shown["interval"], shown.get("cron", ""))
+    except InputInvalid:
+        return None
+
+
+def _zones() -> list[tuple[str, str]]:
+    """The zones of our region, and the dealership's own when it is another one."""
+    names = ZONES if g.dealership.timezone in ZONES else (g.dealership.timezone, *ZONES)
+    return [(name, name.replace("_", " ")) for name in names]
