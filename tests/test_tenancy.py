@@ -246,7 +246,7 @@ CORE_WITH_DEALERSHIP: dict[str, Callable[[int], Any]] = {
         .join(P, (P.c.vehicle_id == V.c.id) & (P.c.dealership_id == V.c.dealership_id))
         .where(P.c.dealership_id == d)
     ),
-    "text": lambda d: text(f"SELECT title FROM vehicle WHERE dealership_id = {int(d)}"),
+    "text": lambda d: text("SELECT title FROM vehicle WHERE dealership_id = :d").bindparams(d=d),
 }
 
 

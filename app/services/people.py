@@ -81,9 +81,9 @@ def change_role(
     db: Session, actor: Actor, dealership_id: int, user_id: int, role: str
 ) -> Membership:
     """Gives a member another role. Raises NotFound, InputInvalid (also for the last admin)."""
-    _check_role(role)
     _lock(db, dealership_id)
     found = member(db, dealership_id, user_id)
+    _check_role(role)
     if found.role == role:
         return found
     _keep_one_admin(db, found)

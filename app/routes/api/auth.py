@@ -15,6 +15,7 @@ from app.parts import parts
 from app.routes import errors, signing_in
 from app.routes.access import SignInNeeded, current_actor, open_to_all
 from app.routes.api.common import ApiModel, PlainText, ok, read_body
+from app.routes.api.openapi import describe
 from app.secret import Secret
 from app.services import dealerships, sign_in, tokens
 from app.services.dealerships import Place
@@ -39,6 +40,7 @@ class TokenAnswer(ApiModel):
 
 
 @bp.post("/api/auth/token")
+@describe("Sign in and get a token", body=TokenRequest, answers={200: TokenAnswer})
 @open_to_all("programs sign in here with address and password", csrf=False)
 @signing_in.limit_address
 @signing_in.limit_email
