@@ -205,6 +205,8 @@ class EasyCarsStockMapper:
                 values[AMOUNTS[name]] = cents
         for name in NUMBERS.keys() & given.keys():
             values[NUMBERS[name]] = plain_number(given[name])
+        if values.get("year") == 0:  # the field cannot be null on the wire
+            del values["year"]
         if "odometer" in values and "is_miles" in given:
             values["odometer_unit"] = "mi" if given["is_miles"] else "km"
 
