@@ -56,7 +56,7 @@ def claim(db: Session, run_id: int, clock: Clock) -> PhotoLease | None:
     taken = _set(
         db,
         run.id,
-        or_(SyncRun.photos_state == "queued", SyncRun.photos_lease_at < now - LEASE),
+        or_(SyncRun.photos_state == "queued", _alone(now)),
         photos_state="failed" if gave_up else "running",
         photos_lease_at=None if gave_up else now,
         photos_attempt=SyncRun.photos_attempt + 1,
@@ -84,11 +84,9 @@ def finish(db: Session, lease: PhotoLease, state: str, **changes: Any) -> None:
 
 def unattended(db: Session, clock: Clock) -> list[tuple[int, int]]:
     """(run id, attempt) whose photos wait or whose worker died; for the sweeper to enqueue."""
-    now = clock.now()
-    alone = or_(SyncRun.photos_lease_at.is_(None), SyncRun.photos_lease_at < now - LEASE)
     rows = db.execute(
         select(SyncRun.id, SyncRun.photos_attempt)
-        .where(SyncRun.photos_state.in_(OPEN), alone)
+        .where(SyncRun.photos_state.in_(OPEN), _alone(clock.now()))
         .order_by(SyncRun.id)
     )
     return [(row.id, row.photos_attempt) for row in rows]
@@ -162,6 +160,11 @@ def _somebody_else(db: Session, run: SyncRun, now: datetime) -> bool:
         )
         is not None
     )
+
+
+def _alone(now: datetime) -> Any:
+    """Nobody works on it: never begun, or the last beat is too long ago."""
+    return or_(SyncRun.photos_lease_at.is_(None), SyncRun.photos_lease_at < now - LEASE)
 
 
 def _ours(lease: PhotoLease) -> Any:

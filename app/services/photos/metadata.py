@@ -41,8 +41,11 @@ def sniff(content: bytes) -> str | None:
     return "GIF" if content[:6] in (b"GIF87a", b"GIF89a") else None
 
 
-def without_metadata(kind: str, content: bytes) -> bytes:
-    """The same picture without its hidden data. Raises when it breaks off or is malformed."""
+def without_metadata(kind: str, content: bytes) -> tuple[bytes, int]:
+    """The same picture without its hidden data, and its orientation (1 to 8).
+
+    Raises ProviderUnavailable when it breaks off, RecordRefused when it is malformed.
+    """
     strip = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp}[kind]
     try:
         return strip(content)
@@ -50,7 +53,7 @@ def without_metadata(kind: str, content: bytes) -> bytes:
         raise ProviderUnavailable(BROKEN_OFF) from None
 
 
-def _jpeg(content: bytes) -> bytes:
+def _jpeg(content: bytes) -> tuple[bytes, int]:
     kept: list[bytes] = []
     turned = 1
     for marker, segment in _jpeg_segments(content):
@@ -60,7 +63,7 @@ def _jpeg(content: bytes) -> bytes:
             kept.append(segment)
     if turned != 1:
         kept.insert(1, _jpeg_orientation(turned))
-    return b"".join(kept)
+    return b"".join(kept), turned
 
 
 def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -122,14 +125,15 @@ def _jpeg_orientation(turned: int) -> bytes:
     return struct.pack(">BBH", 0xFF, APP1, len(note) + 2) + note
 
 
-def _png(content: bytes) -> bytes:
+def _png(content: bytes) -> tuple[bytes, int]:
     kept = [PNG_HEAD]
+    turned = 1
     for name, chunk in _png_chunks(content):
-        if name == b"eXIf" and (turned := _orientation(chunk[8:-4])) != 1:
+        if name == b"eXIf" and turned == 1 and (turned := _orientation(chunk[8:-4])) != 1:
             kept.append(_png_chunk(b"eXIf", _orientation_note(turned)))
         elif name[0:1].isupper() or name in PNG_DISPLAY_CHUNKS:
             kept.append(chunk)
-    return b"".join(kept)
+    return b"".join(kept), turned
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -148,14 +152,14 @@ def _png_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def _webp(content: bytes) -> bytes:
+def _webp(content: bytes) -> tuple[bytes, int]:
     chunks = list(_webp_chunks(content))
     turned = next((_orientation(body) for name, body in chunks if name == b"EXIF"), 1)
     kept = [(name, body) for name, body in chunks if name not in (b"EXIF", b"XMP ")]
     if turned != 1:
         kept.append((b"EXIF", _orientation_note(turned)))
     body = b"".join(_webp_chunk(name, _webp_flags(name, data, turned)) for name, data in kept)
-    return struct.pack("<4sI4s", b"RIFF", len(body) + 4, b"WEBP") + body
+    return struct.pack("<4sI4s", b"RIFF", len(body) + 4, b"WEBP") + body, turned
 
 
 def _webp_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

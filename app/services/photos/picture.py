@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from app.services.errors import ProviderUnavailable, RecordRefused
 from app.services.photos.metadata import BROKEN_OFF, sniff, without_metadata
@@ -23,7 +25,7 @@ CONTENT_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 # size would cost more time and space than it saves.
 SHOWN_AS_THEY_ARE = 1600
 # A JPEG is decoded at a fraction of its size; the other types must be unfolded whole in memory.
-MAX_PIXELS = {"JPEG": 50_000_000, "PNG": 20_000_000, "WEBP": 20_000_000}
+MAX_PIXELS = {"JPEG": 50_000_000, **dict.fromkeys(("PNG", "WEBP", "GIF"), 20_000_000)}
 # A JPEG can be decoded at a half, a quarter or an eighth for nothing. When that comes this close
 # to a size it is taken as it is: scaling down again costs as much as all the rest.
 CLOSE_ENOUGH = 1.34
@@ -31,7 +33,17 @@ WEBP_QUALITY = 75
 WEBP_EFFORT = 0
 MAX_PROFILE_BYTES = 4096
 BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError)
+UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    struct.error,
+)
+UPRIGHT = range(1, 5)
 
 
 @dataclass(frozen=True)
@@ -56,9 +68,10 @@ def read_picture(content: bytes) -> Picture:
         raise RecordRefused(_no_picture(content))
     if kind == "GIF":
         kind, content = "PNG", _still(content)
-    clean = without_metadata(kind, content)
-    with _opened(clean, kind) as image:
-        width, height = _shown_size(image)
+    clean, turned = without_metadata(kind, content)
+    with _pillow():
+        image = _opened(clean, kind)
+    width, height = image.size if turned in UPRIGHT else reversed(image.size)
     return Picture(clean, hashlib.sha256(clean).hexdigest(), kind, width, height)
 
 
@@ -68,7 +81,8 @@ def smaller_sizes(picture: Picture) -> Iterator[tuple[str, bytes]]:
     Decodes the whole picture, so a damaged one is found here: raises like read_picture.
     """
     wanted = [name for name in reversed(SIZES) if is_made(name, picture.width, picture.height)]
-    with _opened(picture.content, picture.kind) as image:
+    with _pillow():
+        image = _opened(picture.content, picture.kind)
         profile = image.info.get("icc_profile") or b""
         current = _decoded(image, SIZES[wanted[0]])
     for name in wanted:
@@ -91,41 +105,26 @@ def _no_picture(content: bytes) -> str:
 
 def _still(gif: bytes) -> bytes:
     """The first frame of a GIF as PNG; colours of a GIF fit without loss."""
-    with _opened(gif, "GIF") as image:
-        _check_pixels(image, "PNG")
-        target = io.BytesIO()
-        _whole(image)
+    target = io.BytesIO()
+    with _pillow():
+        image = _opened(gif, "GIF")
         image.convert("RGBA").save(target, "PNG", compress_level=3)
     return target.getvalue()
 
 
 def _opened(content: bytes, kind: str) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(content), formats=[kind])
-    except BOMB:
-        raise RecordRefused("The picture has too many pixels.") from None
-    except UNREADABLE:
-        raise RecordRefused("The picture is damaged.") from None
-    if kind != "GIF":
-        _check_pixels(image, kind)
-    return image
-
-
-def _check_pixels(image: Image.Image, kind: str) -> None:
+    """Reads the head alone, so that the size can be judged before memory is taken."""
+    image = Image.open(io.BytesIO(content), formats=[kind])
     if image.width * image.height > MAX_PIXELS[kind]:
         raise RecordRefused(f"The picture has too many pixels ({image.width} x {image.height}).")
-
-
-def _shown_size(image: Image.Image) -> tuple[int, int]:
-    lying = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    return (image.height, image.width) if lying else (image.width, image.height)
+    return image
 
 
 def _decoded(image: Image.Image, longest: int) -> Image.Image:
     """The pixels, upright, no larger than needed for a side of `longest`."""
     scale = longest / max(image.size)
     image.draft("RGB", (round(image.width * scale), round(image.height * scale)))
-    _whole(image)
+    image.load()
     upright = ImageOps.exif_transpose(image)
     return upright if upright.mode in ("RGB", "RGBA") else upright.convert(_plain_mode(upright))
 
@@ -134,9 +133,11 @@ def _plain_mode(image: Image.Image) -> str:
     return "RGBA" if image.has_transparency_data else "RGB"
 
 
-def _whole(image: Image.Image) -> None:
+@contextmanager
+def _pillow() -> Iterator[None]:
+    """Says in words what Pillow's many exceptions mean."""
     try:
-        image.load()
+        yield
     except BOMB:
         raise RecordRefused("The picture has too many pixels.") from None
     except UNREADABLE as exc:
