@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 def create_app(settings: Settings, **replaced: Any) -> Flask:
     """The web application; see app/factory.py, imported late so that the simulator stays light."""
-    from app.factory import create_app as build  # noqa: PLC0415
+    from app.factory import create_app as build
 
     return build(settings, **replaced)

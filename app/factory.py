@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -32,7 +33,7 @@ def create_app(settings: Settings, **replaced: Any) -> Flask:
     )
     configure_logging(settings)
     init_database(app, settings.database_url)
-    Migrate(app, db, directory=os.fspath(_migrations()), compare_type=True)
+    Migrate(app, db, directory=str(_migrations()), compare_type=True)
     app.extensions["forecourt"] = _parts(settings, replaced)
     security.init_security(app)
     templating.register(app)
@@ -57,8 +58,8 @@ def _parts(settings: Settings, replaced: dict[str, Any]) -> Parts:
     return Parts(**(made | replaced))
 
 
-def _migrations() -> str:
-    return os.path.join(os.path.dirname(os.path.dirname(__file__)), "migrations")
+def _migrations() -> Path:
+    return Path(__file__).parent.parent / "migrations"
 
 
 def _survive_forks(app: Flask) -> None:

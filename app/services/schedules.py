@@ -52,16 +52,20 @@ def check_zone(name: str) -> str:
 def check_cron(cron: str) -> str:
     """The cron line with single blanks. Raises InputInvalid with words for a person."""
     line = " ".join(cron.split())
-    try:
-        if len(line.split()) != 5:
-            raise CronSimError("five fields are needed")
-        next(CronSim(line, datetime(2026, 1, 1, tzinfo=UTC)))
-    except (CronSimError, StopIteration) as exc:
+    if len(line.split()) != 5 or not _ever_due(line):
         raise InputInvalid(
             "This is not a schedule that we can read.",
             {"cron": "Write five fields: minute, hour, day, month, weekday. Example: 30 5 * * 1-6"},
-        ) from exc
+        )
     return line
+
+
+def _ever_due(line: str) -> bool:
+    try:
+        next(CronSim(line, datetime(2026, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration):
+        return False
+    return True
 
 
 def describe_cron(cron: str) -> str | None:
@@ -121,14 +125,15 @@ def ensure(
     now: datetime,
 ) -> Schedule:
     """The saved schedule; makes the default one when there is none."""
-    found = get_or_default(db, dealership.id, provider, stream, settings)
-    if found.id is None:
+    found = find(db, dealership.id, provider, stream)
+    if found is None:
+        found = get_or_default(db, dealership.id, provider, stream, settings)
         found.next_run_at = next_runs(found.cron, zone_of(dealership), now, 1)[0]
         db.add(found)
     return found
 
 
-def set_schedule(
+def set_schedule(  # noqa: PLR0913 - one keyword for each fact of the schedule
     db: Session,
     dealership: Dealership,
     provider: str,

@@ -1,4 +1,4 @@
-"""Every field of a vehicle, named once: label, group, kind, where it is stored, where it comes from.
+"""Every field of a vehicle, named once: label, group, kind, storage and the vendor's name.
 
 Forms, comparison, export, "raw data" page and filters read this catalogue; the order is the order
 of display. Column fields are columns of `app/models/vehicles.py`; the others live in its `details`.

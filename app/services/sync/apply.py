@@ -135,7 +135,7 @@ def _write(db: Session, target: Target, changes: Sequence[Change], now: datetime
     _update_known(db, target, known, now)
     _update_missing(db, target, by_verb(Verb.MISSING), now)
     told = [
-        (change, vehicle_ids.get(id(change)) or (change.existing and change.existing.entity_id))
+        (change, change.existing.entity_id if change.existing else vehicle_ids.get(id(change)))
         for change in changes
         if change.decision.verb not in QUIET
     ]

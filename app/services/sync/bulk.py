@@ -35,7 +35,9 @@ def allocate_ids(db: Session, table: Table, count: int) -> range | list[int]:
             {"name": table.name, "key": key, "count": count},
         )
         return [row[0] for row in found]
-    top = db.connection().exec_driver_sql(f"SELECT COALESCE(MAX({key}), 0) FROM {table.name}")
+    top = db.connection().exec_driver_sql(
+        f"SELECT COALESCE(MAX({key}), 0) FROM {table.name}"  # noqa: S608 - names are ours
+    )
     first = int(top.scalar_one()) + 1
     return range(first, first + count)
 
@@ -48,7 +50,7 @@ def insert_rows(
     names = ", ".join(f'"{column}"' for column in columns)
     if db.get_bind().dialect.name == "postgresql":
         cursor = db.connection().connection.cursor()
-        with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:  # type: ignore[attr-defined]
+        with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
         cursor.close()

@@ -178,7 +178,7 @@ def _batch(work: Work) -> Iterator[tuple[Session, Counter[str], dict[str, Any]]]
 
 def _progress(work: Work, **changes: Any) -> None:
     with _batch(work) as (_, __, written):
-        written |= changes
+        written.update(changes)
 
 
 def _fetch(work: Work, collected: Collected) -> None:

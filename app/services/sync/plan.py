@@ -7,7 +7,7 @@ Agreed is what both sides had after the last good sync; it makes "who changed wh
 | same               | same / changed        | same / update |
 | changed            | same                  | keep local (push where the provider can) |
 | changed            | changed alike         | same, newly agreed |
-| changed            | changed differently   | the field's policy: EasyCars, Local, or Ask = conflict |
+| changed            | changed differently   | the field's policy: EasyCars, Local, Ask = conflict |
 | present            | gone                  | missing (never a silent delete) |
 """
 

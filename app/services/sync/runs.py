@@ -66,7 +66,7 @@ class Outcome:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def open_run(
+def open_run(  # noqa: PLR0913 - one keyword for each fact of the run
     db: Session,
     *,
     dealership_id: int,
@@ -322,13 +322,38 @@ def finish(db: Session, lease: Lease, outcome: Outcome, now: datetime) -> bool:
 
 
 def cancel(db: Session, run: SyncRun, clock: Clock) -> None:
-    """Asks a running run to stop after its batch; ends a queued one at once."""
+    """Ends a queued run at once; asks a running one to stop after its batch.
+
+    Compare-and-set: a worker may claim the run between our look and our write.
+    """
     now = clock.now()
-    if run.status == "queued":
-        run.status = "cancelled"
-        run.phase = "done"
-        run.started_at = run.completed_at = now
-        run.message = "Cancelled before it began. Nothing was changed."
-    elif run.status == "running" and run.cancel_asked_at is None:
-        run.cancel_asked_at = now
-    run.version += 1
+    if not _cancel_queued(db, run.id, now):
+        db.execute(
+            update(SyncRun)
+            .where(
+                SyncRun.id == run.id,
+                SyncRun.status == "running",
+                SyncRun.cancel_asked_at.is_(None),
+            )
+            .values(cancel_asked_at=now, version=SyncRun.version + 1)
+            .execution_options(synchronize_session=False)
+        )
+    db.refresh(run)
+
+
+def _cancel_queued(db: Session, run_id: int, now: datetime) -> bool:
+    found = db.execute(
+        update(SyncRun)
+        .where(SyncRun.id == run_id, SyncRun.status == "queued")
+        .values(
+            status="cancelled",
+            phase="done",
+            started_at=now,
+            completed_at=now,
+            message="Cancelled before it began. Nothing was changed.",
+            version=SyncRun.version + 1,
+        )
+        .returning(SyncRun.id)
+        .execution_options(synchronize_session=False)
+    )
+    return found.one_or_none() is not None

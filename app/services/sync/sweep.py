@@ -28,17 +28,10 @@ def sweep(db: Session, *, queue: JobQueue, clock: Clock) -> list[int]:
         select(SyncRun)
         .where(
             or_(
-                (SyncRun.status == "queued")
-                & or_(SyncRun.enqueued_at.is_(None), SyncRun.enqueued_at < now - CLAIM_WITHIN),
-                (SyncRun.status == "running")
-                & (SyncRun.lease_expires_at < now)
-                & or_(
-                    SyncRun.enqueued_at.is_(None), SyncRun.enqueued_at < SyncRun.lease_expires_at
-                ),
-                (SyncRun.status == "running")
-                & (SyncRun.lease_expires_at < now)
-                & (SyncRun.enqueued_at < now - CLAIM_WITHIN),
-            )
+                SyncRun.status == "queued",
+                (SyncRun.status == "running") & (SyncRun.lease_expires_at < now),
+            ),
+            or_(SyncRun.enqueued_at.is_(None), SyncRun.enqueued_at < now - CLAIM_WITHIN),
         )
         .order_by(SyncRun.id)
         .limit(AT_ONCE)

@@ -62,8 +62,9 @@ def insert_columns() -> tuple[str, ...]:
 
 def row_values(values: Values) -> list[Any]:
     """The values of `column_fields()` and `details`, ready for the driver."""
+    given = {**DEFAULTS, **values}
     cells = [
-        json_text(values.get(name)) if name in JSON_COLUMNS else values.get(name, DEFAULTS.get(name))
+        json_text(given.get(name)) if name in JSON_COLUMNS else given.get(name)
         for name in column_fields()
     ]
     details = {
@@ -94,14 +95,12 @@ def _existing_query(archive: Table | None) -> Select[Any]:
     raw = LINKS.c.raw if archive is None else archive.c.raw
     joined = LINKS.join(
         VEHICLES,
-        (VEHICLES.c.id == LINKS.c.entity_id)
-        & (VEHICLES.c.dealership_id == LINKS.c.dealership_id),
+        (VEHICLES.c.id == LINKS.c.entity_id) & (VEHICLES.c.dealership_id == LINKS.c.dealership_id),
     )
     if archive is not None:
         joined = joined.outerjoin(
             archive,
-            (archive.c.link_id == LINKS.c.id)
-            & (archive.c.dealership_id == LINKS.c.dealership_id),
+            (archive.c.link_id == LINKS.c.id) & (archive.c.dealership_id == LINKS.c.dealership_id),
         )
     return (
         select(
@@ -149,7 +148,7 @@ class HandMade:
 
     def twin_of(self, values: Values) -> str | None:
         """A sentence when a new record looks like a vehicle entered by hand (row 2.2.7)."""
-        vin, number = values.get("vin"), values.get("stock_number")
+        vin, number = values.get("vin", ""), values.get("stock_number", "")
         if vin in self.by_vin:
             return f"Possible duplicate of vehicle {self.by_vin[vin]}: same VIN."
         if number in self.by_stock_number:
