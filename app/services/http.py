@@ -131,11 +131,15 @@ class Door:
             wait_max=rules.longest_wait,
             wait_jitter=rules.jitter,
         ):
+            self._require_closed()
             yield self._guarded(attempt)
 
-    def once(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def once(self) -> Iterator[None]:
         """A single try that asks and tells the breaker, for a person who is waiting."""
-        return self._behind_breaker()
+        self._require_closed()
+        with self._telling_breaker():
+            yield
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[Deadline]:
@@ -154,15 +158,17 @@ class Door:
 
     @contextmanager
     def _guarded(self, attempt: stamina.Attempt) -> Iterator[int]:
-        with attempt, self._behind_breaker():
+        with attempt, self._telling_breaker():
             yield attempt.num
 
-    @contextmanager
-    def _behind_breaker(self) -> Iterator[None]:
-        circuits, key = self.outside.circuits, self.host
-        blocked = circuits.blocked_for(key)
+    def _require_closed(self) -> None:
+        blocked = self.outside.circuits.blocked_for(self.host)
         if blocked > 0:
             raise CircuitOpen(_resting(self.label, blocked), blocked)
+
+    @contextmanager
+    def _telling_breaker(self) -> Iterator[None]:
+        circuits, key = self.outside.circuits, self.host
         try:
             yield
         except HostFailed:

@@ -1,4 +1,4 @@
-"""Every field of a vehicle, named once: label, group, kind, storage and the vendor's name.
+"""Every field of a vehicle, named once: label, group, kind, storage, and where it comes from.
 
 Forms, comparison, export, "raw data" page and filters read this catalogue; the order is the order
 of display. Column fields are columns of `app/models/vehicles.py`; the others live in its `details`.
