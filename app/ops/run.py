@@ -78,12 +78,14 @@ class Run:
         # The same port as last time: photo addresses in the feed contain it.
         port = free_port(self.instance.remembered_port("simulator.url"))
         address = f"http://{HOST}:{port}"
-        self.environment |= {
+        simulated = {
             TEST_BASE_URL: f"{address}/TestECService",
             "EASYCARS_PRODUCTION_BASE_URL": f"{address}/ECService",
             "EASYCARS_IMAGE_HOSTS": HOST,
             "ALLOW_INSECURE_PROVIDERS": "true",
         }
+        self.environment |= simulated
+        self.instance.publish("run.env", "\n".join(map("=".join, simulated.items())))
         self.instance.publish("simulator.url", address)
         options = ["--port", str(port), "--vehicles", str(DEMO_VEHICLES)]
         self.supervisor.start(self.program("simulator", "simulator", *options))
@@ -192,7 +194,7 @@ def supervise(run: Run) -> int:
     finally:
         run.terminal.step("Stopping")
         run.supervisor.stop()
-        run.instance.forget("redis.url", "web.url")
+        run.instance.forget("redis.url", "web.url", "run.env")
     return 0
 
 
