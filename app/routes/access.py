@@ -247,7 +247,7 @@ def own_path(address: str, same_host: bool = False) -> str | None:
     if same_host and cleaned.netloc == request.host and cleaned.scheme in {"http", "https"}:
         cleaned = cleaned._replace(scheme="", netloc="")
     path = cleaned.geturl()
-    plain = path.isprintable() and "\\" not in path
+    plain = address.isprintable() and "\\" not in address
     if cleaned.scheme or cleaned.netloc or not plain:
         return None
     return path if path.startswith("/") and not path.startswith("//") else None
