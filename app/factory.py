@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 from flask_migrate import Migrate
 
-from app import routes, security, templating
+from app import cli, routes, security, templating
 from app.adapters.media import open_media
 from app.adapters.redis_state import open_shared_state
 from app.config import Settings
@@ -40,6 +40,7 @@ def create_app(settings: Settings, **replaced: Any) -> Flask:
     context.register(app)
     routes.register(app)
     errors.register(app)
+    cli.add_to(app)
     _survive_forks(app)
     return app
 

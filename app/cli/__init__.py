@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
-from flask.cli import FlaskGroup, ScriptInfo
+from flask.cli import AppGroup, FlaskGroup, ScriptInfo
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -22,15 +22,26 @@ if TYPE_CHECKING:
 FIRST = "processes"
 
 
-class Forecourt(FlaskGroup):
+class Discovered(click.Group):
     """Finds commands by module, so that nobody keeps a list of them."""
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return _own(name) or super().get_command(ctx, name)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _own(cmd_name) or super().get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         own = (command.name or "" for module in _modules() for command in commands_of(module))
-        return sorted({*own, "db"})
+        return sorted({*own, *self.commands})
+
+
+class Forecourt(Discovered, FlaskGroup):
+    """The group behind `forecourt`; `db` comes from Flask-Migrate."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), "db"})
+
+
+class OfApp(Discovered, AppGroup):
+    """The same commands for `flask --app wsgi`."""
 
 
 def commands_of(module: str) -> Iterator[click.Command]:
@@ -63,10 +74,8 @@ def _modules() -> list[str]:
 
 
 def add_to(app: Flask) -> None:
-    """Gives `flask --app wsgi` the same commands; called by create_app."""
-    for module in _modules():
-        for command in commands_of(module):
-            app.cli.add_command(command)
+    """Gives `flask --app wsgi` the same commands, found when they are asked for."""
+    app.cli = OfApp(name=app.name, commands=app.cli.commands)
 
 
 def _create(_info: ScriptInfo | None = None) -> Flask:

@@ -28,17 +28,17 @@ def web(bind: str, workers: int, threads: int) -> None:
 @click.argument("more", nargs=-1)
 def worker(queues: Queues, count: int, more: Queues) -> None:
     """Work through background jobs."""
-    from app.jobs import worker as jobs
+    from app.jobs.worker import main as work
 
-    jobs.main(queue_names((*queues, *more)), count)
+    work(queue_names((*queues, *more)), count)
 
 
 @click.command()
 def scheduler() -> None:
     """Start what is due. Any number may run, one at a time is active."""
-    from app.jobs import scheduler as jobs
+    from app.jobs.scheduler import main as tick
 
-    jobs.main()
+    tick()
 
 
 @click.command()
