@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.jobs.context import application
 from app.log import bound
 from app.parts import parts
 from app.services import photos
@@ -9,7 +10,7 @@ from app.services import photos
 
 def sync_photos(run_id: int, attempt: int) -> None:
     """Fetches the photos of a run. `attempt` names the job in the queue and its log lines."""
-    with bound(run_id=run_id, attempt=attempt):
+    with application().app_context(), bound(run_id=run_id, attempt=attempt):
         photos.sync_photos(run_id, means())
 
 

@@ -244,7 +244,7 @@ def timeline(
     )
     if before is not None:
         query = query.where(SyncItem.id < before)
-    events = [Event(item, run, changes_of(item)) for item, run in db.execute(query).tuples()]
+    events = [Event(item, run, changes_of(item)) for item, run in db.execute(query)]
     more = events[TIMELINE_AT_ONCE - 1].item.id if len(events) > TIMELINE_AT_ONCE else None
     return events[:TIMELINE_AT_ONCE], more
 
