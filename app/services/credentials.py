@@ -155,8 +155,7 @@ def save(
     db.add(credential)
     db.add(credential)
     _flush(db)
-    if found is None:
-        schedule_pause.end(db, dealership_id)
+    schedule_pause.end(db, dealership_id)
     action = "credentials.update" if found else "credentials.save"
     audit.record(db, actor, action, SUBJECT, _saved(credential, before, keys),
                  dealership_id=dealership_id)  # fmt: skip

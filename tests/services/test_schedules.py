@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from app.db import ALL_DEALERSHIPS, reading, unit_of_work
 from app.models import Dealership, EasyCarsCredential, Schedule, SyncRun, SystemSetting
 from app.parts import parts
-from app.services import schedules
+from app.services import schedule_pause, schedules
 from app.services.errors import InputInvalid
 from app.services.sync import runs
 from app.services.sync.sweep import sweep
@@ -222,3 +222,42 @@ def test_sweeper_brings_back_what_redis_forgot_and_what_a_dead_worker_held(
 def swept(queue: NoQueue, clock: FrozenClock) -> list[int]:
     with unit_of_work(ALL_DEALERSHIPS) as db:
         return sweep(db, queue=queue, clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("codes", "paused"),
+    [
+        (["AUTHENTICATION_FAIL"] * 5, True),
+        (["AUTHENTICATION_FAIL"] * 4, False),
+        (["AUTHENTICATION_FAIL"] * 4 + [None], False),
+        (["provider_unavailable"] * 9, False),
+    ],
+    ids=["five refusals", "four refusals", "a success since", "EasyCars is down"],
+)
+def test_only_repeated_refusals_pause_the_schedule(
+    place: Dealership, clock: FrozenClock, codes: list[str | None], paused: bool
+) -> None:
+    tick(clock)
+    with unit_of_work(place.id) as db:
+        for code in codes:
+            db.add(ended_run(place, clock, code))
+            db.flush()
+        assert schedule_pause.after_refusals(db, place.id, clock.now()) is paused
+    clock.pass_by(minutes=1)
+    assert (tick(clock) == []) is paused
+    with unit_of_work(place.id) as db:
+        schedule_pause.end(db, place.id)
+        assert db.scalar(select(Schedule.enabled))
+
+
+def ended_run(place: Dealership, clock: FrozenClock, code: str | None) -> SyncRun:
+    return SyncRun(
+        dealership_id=place.id,
+        provider="easycars",
+        stream="stock",
+        trigger="schedule",
+        status="failed" if code else "success",
+        error_code=code,
+        started_at=clock.now(),
+        completed_at=clock.now(),
+    )

@@ -141,7 +141,13 @@ def remember(
             EasyCarsCredential.id == run.credential_id,
             EasyCarsCredential.dealership_id == target.dealership_id,
         )
-        .values(last_synced_at=now, updated_at=EasyCarsCredential.updated_at)
+        .values(
+            last_synced_at=now,
+            # A good fetch proves both pairs as well as a test does.
+            tested_at=now,
+            test_passed=True,
+            updated_at=EasyCarsCredential.updated_at,
+        )
     )
 
 

@@ -22,7 +22,8 @@ from sqlalchemy.orm import Session
 from app.db import ALL_DEALERSHIPS, db, reading, unit_of_work
 from app.log import bound, get_logger
 from app.models import SyncItem, SyncRun
-from app.services.errors import HubError, LeaseLost, RunCancelled
+from app.services import schedule_pause
+from app.services.errors import CredentialsRejected, HubError, LeaseLost, RunCancelled
 from app.services.ports import Clock, JobQueue
 from app.services.sync import ending, runs
 from app.services.sync.apply import Target, write_batch
@@ -104,7 +105,10 @@ def _run_to_an_end(lease: Lease, ports: Ports) -> None:
 
 def _finish(lease: Lease, outcome: Outcome, ports: Ports) -> None:
     with unit_of_work(lease.dealership_id) as session:
-        ended = runs.finish(session, lease, outcome, ports.clock.now())
+        now = ports.clock.now()
+        ended = runs.finish(session, lease, outcome, now)
+        if outcome.error_code == CredentialsRejected.code:
+            schedule_pause.after_refusals(session, lease.dealership_id, now)
     log.info("run_finished", status=outcome.status, code=outcome.error_code, ours=ended)
 
 
