@@ -13,118 +13,30 @@ from decimal import Decimal
 from typing import Any, Final
 
 from app.services.errors import RecordRefused
+from app.services.providers.easycars.tables import (
+    AMOUNTS,
+    FLAGS,
+    KIND_WIDTH,
+    KINDS,
+    LISTS,
+    LONGEST_TEXT,
+    NUMBERS,
+    STOCK_NUMBER_WIDTH,
+    TEXTS,
+    TITLE_PARTS,
+    TITLE_WIDTH,
+    WHOLES,
+    WIDTHS,
+)
 from app.services.providers.easycars.wire import StockItem, shown
 from app.services.sync.protocol import Draft, Warned
 
-KINDS: Final = {
-    "A": "car",
-    "B": "boat",
-    "C": "caravan",
-    "H": "truck",
-    "M": "motorbike",
-    "T": "trailer",
-}
-
-# attribute of the item → vehicle field, where the text is taken over as it is
-TEXTS: Final = {
-    "vin": "vin",
-    "rego_num": "rego_num",
-    "rego_state": "rego_state",
-    "make": "make",
-    "model": "model",
-    "badge": "badge",
-    "series": "series",
-    "stock_status": "status",
-    "body": "body",
-    "colour": "colour",
-    "interior_color": "interior_colour",
-    "fuel_type": "fuel_type",
-    "gear_type": "gear_type",
-    "drive_train": "drive_train",
-    "engine_capacity": "engine_capacity",
-    "yard_code": "yard_code",
-    "yard_name": "yard_name",
-    "short_description": "short_description",
-    "adv_description": "description",
-    "additional_description": "additional_description",
-    "video_link": "video_link",
-    "warranty": "warranty",
-    "built_date": "built_date",
-    "compliance_date": "compliance_date",
-    "engine_type_description": "engine_type",
-    "engine_make": "engine_make",
-    "engine_number": "engine_number",
-    "cylinder": "cylinder",
-    "axle_configuration": "axle_configuration",
-    "wheels": "wheels",
-    "tow_ball_weight": "tow_ball_weight",
-    "air_conditioning": "air_conditioning",
-    "toilet": "toilet",
-    "shower": "shower",
-    "fridge": "fridge",
-    "stereo": "stereo",
-    "gps": "gps",
-    "location": "location",
-    "serial_number": "serial_number",
-    "redbook_code": "redbook_code",
-    "nvic": "nvic",
-}
-WHOLES: Final = {
-    "year_group": "year",
-    "odometer": "odometer",
-    "door_num": "doors",
-    "seat_capacity": "seats",
-    "gear_count": "gear_count",
-    "sleeping_capacity": "sleeping_capacity",
-}
-FLAGS: Final = {
-    "is_drive_away": "is_drive_away",
-    "is_deposit_taken": "is_deposit_taken",
-    "is_special": "is_special",
-    "is_prestiged": "is_prestige",
-}
-AMOUNTS: Final = {"price": "price_cents", "adv_special_price": "special_price_cents"}
-NUMBERS: Final = {
-    "engine_size": "engine_size_cc",
-    "engine_power": "engine_power",
-    "power_kw": "power_kw",
-    "power_hp": "power_hp",
-    "gcm": "gcm_kg",
-    "gvm": "gvm_kg",
-    "tare": "tare_kg",
-    "length": "length_m",
-}
-LISTS: Final = {"standard_features": "features", "optional_features": "optional_features"}
-
-# The vehicle table's widths; a test holds them against the table.
-WIDTHS: Final = {
-    "vin": 32,
-    "rego_num": 32,
-    "rego_state": 32,
-    "make": 100,
-    "model": 100,
-    "badge": 200,
-    "series": 100,
-    "status": 100,
-    "body": 100,
-    "colour": 100,
-    "interior_colour": 100,
-    "fuel_type": 100,
-    "gear_type": 200,
-    "drive_train": 100,
-    "engine_capacity": 100,
-    "yard_code": 50,
-    "yard_name": 200,
-}
-TITLE_PARTS: Final = ("make", "model", "badge", "year")
-KIND_WIDTH: Final = 32
-TITLE_WIDTH: Final = 300
-STOCK_NUMBER_WIDTH: Final = 100
-LONGEST_TEXT: Final = 60_000
 # Every text; the list of pictures is judged address by address instead.
-UNBOUNDED: Final = frozenset(
-    name for name, kind in StockItem.__annotations__.items() if kind == "Words"
-) - {"image_urls"}
+UNBOUNDED: Final = tuple(
+    name
+    for name, kind in StockItem.__annotations__.items()
+    if kind == "Words" and name != "image_urls"
+)
 LARGEST_INT: Final = 2**31 - 1
 _UNKNOWN_ZERO: Final = frozenset({"0", "0.0"})
 _DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s.*)?")
@@ -166,7 +78,7 @@ class EasyCarsStockMapper:
         self._texts(given, values)
         self._numbers(given, values)
         self._classify(given, values)
-        for name in LISTS.keys() & given.keys():
+        for name in filter(given.__contains__, LISTS):
             if parts := split_list(given[name]):
                 values[LISTS[name]] = parts
         values["title"] = title_of(values)
@@ -179,12 +91,12 @@ class EasyCarsStockMapper:
 
     def _shorten_texts(self, given: dict[str, Any]) -> None:
         """Text of absurd length: the raw record keeps all of it, the columns do not."""
-        for name in UNBOUNDED & given.keys():
+        for name in filter(given.__contains__, UNBOUNDED):
             if len(given[name]) > LONGEST_TEXT:
                 given[name] = self._cut(name, given[name], LONGEST_TEXT)
 
     def _texts(self, given: Mapping[str, Any], values: dict[str, Any]) -> None:
-        for name in TEXTS.keys() & given.keys():
+        for name in filter(given.__contains__, TEXTS):
             to, text = TEXTS[name], given[name]
             width = WIDTHS.get(to)
             values[to] = text if width is None or len(text) <= width else self._cut(to, text, width)
@@ -197,13 +109,13 @@ class EasyCarsStockMapper:
         return text[:width].rstrip()
 
     def _numbers(self, given: Mapping[str, Any], values: dict[str, Any]) -> None:
-        for name in WHOLES.keys() & given.keys():
+        for name in filter(given.__contains__, WHOLES):
             if self._fits(WHOLES[name], given[name]):
                 values[WHOLES[name]] = given[name]
-        for name in AMOUNTS.keys() & given.keys():
+        for name in filter(given.__contains__, AMOUNTS):
             if self._fits(AMOUNTS[name], cents := in_cents(given[name])):
                 values[AMOUNTS[name]] = cents
-        for name in NUMBERS.keys() & given.keys():
+        for name in filter(given.__contains__, NUMBERS):
             values[NUMBERS[name]] = plain_number(given[name])
         if values.get("year") == 0:  # the field cannot be null on the wire
             del values["year"]
@@ -221,7 +133,7 @@ class EasyCarsStockMapper:
         letter = given.get("stock_type")
         if letter:
             values["kind"] = KINDS.get(letter.upper()) or self._unknown_kind(letter)
-        for name in FLAGS.keys() & given.keys():
+        for name in filter(given.__contains__, FLAGS):
             values[FLAGS[name]] = given[name]
         if (condition := condition_of(given.get("is_demo"), given.get("is_used"))) is not None:
             values["condition"] = condition
