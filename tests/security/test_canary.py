@@ -31,7 +31,8 @@ from app.jobs.photos import means
 from app.jobs.sync import engine_ports
 from app.models import Dealership, SyncRun, Vehicle
 from app.parts import parts
-from app.services import credential_encryption, photos
+from app.services import photos
+from app.services.credential_encryption import CredentialEncryptionService
 from app.services.sync import engine
 from app.simulator import (
     DEMO_ACCOUNT_NUMBER,
@@ -206,11 +207,11 @@ def sync(app: Flask, client: FlaskClient, admin: dict[str, str]) -> int:
 def crash(client: FlaskClient, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """An error while the plaintext is a local variable of the failing frame."""
 
-    def fail(size: int) -> bytes:
-        raise RuntimeError("no randomness")
+    def fail(self: object, plaintext: str, place: str) -> str:
+        raise RuntimeError(f"no randomness for {place}")
 
     with monkeypatch.context() as patched:
-        patched.setattr(credential_encryption.os, "urandom", fail)
+        patched.setattr(CredentialEncryptionService, "encrypt", fail)
         answers = [
             client.post(f"{API}/credentials", json=BODY, headers=admin),
             client.put(f"{API}/credentials/1", json={"accountSecret": WRONG}, headers=admin),
@@ -251,7 +252,7 @@ def test_secrets_are_found_nowhere(
     told = capfd.readouterr()
     log = told.out + told.err
     assert "outside_call" in log
-    assert "no randomness" in log
+    assert "no randomness for credential:" in log
     assert "Traceback" in log
     assert leaks(log) == set()
     assert leaks("\n".join([answer.text + str(answer.headers) for answer in answers])) == set()
