@@ -11,7 +11,6 @@ from flask.cli import with_appcontext
 if TYPE_CHECKING:
     from app.models import SyncRun
 
-COMMAND_LINE = "command line"
 LOOK_EVERY_S = 0.3
 EXIT_CODES = {"success": 0, "failed": 1, "cancelled": 1, "warning": 3, "held": 3}
 
@@ -62,7 +61,7 @@ def _start(dealership_id: int, stream: str) -> tuple[int, bool]:
     """The run's id, and whether it is a new one. Starts from here are not counted per hour."""
     from app.db import unit_of_work
     from app.parts import parts
-    from app.services import manual_sync
+    from app.services import manual_sync, run_words
     from app.services.audit import Actor
     from app.services.errors import AlreadyRunning, HubError
     from app.services.manual_sync import Means
@@ -74,7 +73,7 @@ def _start(dealership_id: int, stream: str) -> tuple[int, bool]:
                 db,
                 dealership_id=dealership_id,
                 stream=stream,
-                actor=Actor(None, COMMAND_LINE),
+                actor=Actor(None, run_words.COMMAND_LINE),
                 trigger="person",
                 means=Means(made.queue, made.clock, None),
             )

@@ -55,7 +55,7 @@ def start() -> ResponseReturnValue:
         flash(running.user_message, "info")
     if is_fragment():
         db.session.rollback()  # what was written above shall be read
-        return fragment("sync_stock/_live.html", **_context())
+        return fragment("sync_stock/_live.html", takes_focus=True, **_context())
     return redirect(url_for(".index"), 303)
 
 

@@ -9,6 +9,7 @@ from app.models import SyncRun
 
 KINDS: Final = {"stock": "Stock", "leads": "Lead"}
 DIRECTIONS: Final = {"inbound": "Inbound", "outbound": "Outbound"}
+COMMAND_LINE: Final = "command line"
 PHASES: Final = {
     "queued": "Waiting for its turn",
     "connecting": "Connecting to EasyCars",
@@ -59,7 +60,7 @@ def started_by(run: SyncRun) -> str:
         "api": f"Started by a program of {run.actor}",
         "retry": f"Tried again by {run.actor}",
         "first-import": "First import after EasyCars was connected",
-    }.get(run.trigger, f"Started by {run.actor}")
+    }.get(run.trigger, f"Started {'from the' if run.actor == COMMAND_LINE else 'by'} {run.actor}")
     return words if run.parent_id is None else f"{words}, after run {run.parent_id}"
 
 
