@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from flask import Flask
 from flask_migrate import Migrate
@@ -63,11 +64,19 @@ def _migrations() -> Path:
     return Path(__file__).parent.parent / "migrations"
 
 
+_apps: WeakSet[Flask] = WeakSet()
+
+
 def _survive_forks(app: Flask) -> None:
     """A child must not share its parent's connections: both would read the other's answers."""
+    _apps.add(app)
 
-    def forget() -> None:
+
+def _forget_connections() -> None:
+    for app in _apps:
         with app.app_context():
             db.engine.dispose(close=False)
 
-    os.register_at_fork(after_in_child=forget)
+
+# Once, because a hook cannot be taken back and would keep every app alive (a test run makes 1,000).
+os.register_at_fork(after_in_child=_forget_connections)
