@@ -26,9 +26,9 @@ from app.services.vehicle_fields import FIELDS, GROUPS, VehicleField
 
 TIMELINE_AT_ONCE: Final = 20
 STREAM: Final = "stock"
-PRICE_ON_REQUEST: Final = "Price on request"
 # Shown as the title of the page, or together with another field.
 NOT_LISTED: Final = {"title", "currency", "odometer_unit"}
+LONG_TEXTS: Final = {"description", "additional_description", "features", "optional_features"}
 CONDITIONS: Final = {"new": "New", "used": "Used", "demo": "Demo"}
 
 
@@ -44,6 +44,11 @@ class Shown:
     @property
     def is_given(self) -> bool:
         return self.value not in (None, "", [])
+
+    @property
+    def is_long(self) -> bool:
+        """Texts that need the whole width."""
+        return self.field.name in LONG_TEXTS
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,6 @@ class WantedPhoto:
     tries: int
     known: Validators
     sha256: str | None = None
-    was_failed: bool = False
 
 
 @dataclass(frozen=True)

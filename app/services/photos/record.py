@@ -26,27 +26,33 @@ _PHOTO: Any = Photo.__table__
 
 
 def due_photos(dealership_id: int, now: datetime) -> Iterator[WantedPhoto]:
-    """Rows to fetch, by id, read in chunks with a short transaction each."""
-    after = 0
-    while chunk := _chunk(dealership_id, now, after):
-        yield from chunk
-        after = chunk[-1].id
+    """Rows to fetch, read in chunks with a short transaction each.
+
+    Every vehicle's first picture comes before all others, the newest vehicles first: so the
+    list is complete soon, also when a first import has thousands of photos.
+    """
+    for group in (Photo.position == 0, Photo.position > 0):
+        chunk = _chunk(dealership_id, is_due(dealership_id, now), group)
+        while chunk:
+            yield from chunk
+            chunk = _chunk(
+                dealership_id, is_due(dealership_id, now), group, Photo.id < chunk[-1].id
+            )
 
 
-def _chunk(dealership_id: int, now: datetime, after: int) -> list[WantedPhoto]:
+def _chunk(dealership_id: int, *conditions: Any) -> list[WantedPhoto]:
     query = (
         select(
             Photo.id,
             Photo.source_url,
             Photo.tries,
-            Photo.state,
             Photo.etag,
             Photo.last_modified,
             MediaObject.sha256,
         )
         .outerjoin(MediaObject, MediaObject.id == Photo.media_id)
-        .where(is_due(dealership_id, now), Photo.id > after, Photo.source_url.is_not(None))
-        .order_by(Photo.id)
+        .where(Photo.source_url.is_not(None), *conditions)
+        .order_by(Photo.id.desc())
         .limit(ROWS_AT_ONCE)
     )
     with reading(dealership_id) as db:
@@ -57,7 +63,6 @@ def _chunk(dealership_id: int, now: datetime, after: int) -> list[WantedPhoto]:
                 tries=row.tries,
                 known=_validators(row),
                 sha256=row.sha256,
-                was_failed=row.state == "failed",
             )
             for row in db.execute(query)
         ]

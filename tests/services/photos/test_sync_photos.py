@@ -19,7 +19,7 @@ from app.services.photos import lease as leases
 from app.services.photos import work
 from app.services.photos.downloads import media_key
 from app.services.photos.pace import Pace
-from app.services.photos.record import pause_after
+from app.services.photos.record import due_photos, pause_after
 from app.services.ports import MediaUnavailable
 from tests import factories
 from tests.factories_vehicles import jpeg, link, photo, run, vehicle
@@ -221,6 +221,14 @@ def test_a_known_picture_is_asked_for_conditionally(
     photos.sync_photos(of.id, means)
     assert all_of(Photo, place)[0].etag == '"v2"'
     assert len(all_of(MediaObject, place)) == 2
+
+
+def test_every_vehicles_first_picture_comes_first(place: Dealership) -> None:
+    cars = [vehicle(place) for _ in range(3)]
+    made = {(car.id, n): photo(car, position=n).id for car in cars for n in (0, 1)}
+    order = [wanted.id for wanted in due_photos(place.id, SystemClock().now())]
+    assert order[:3] == [made[car.id, 0] for car in reversed(cars)]
+    assert sorted(order[3:]) == sorted(made[car.id, 1] for car in cars)
 
 
 def test_nothing_of_ours_goes_to_the_picture_server(
