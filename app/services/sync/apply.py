@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from itertools import chain
+from typing import Any, NamedTuple
 
 import psycopg
 from sqlalchemy import Table
@@ -36,6 +38,7 @@ LINK_COLUMNS = (
     "first_seen_at", "missing_runs", "external_id", "content_hash", "agreed", "raw",
     "photo_urls", "photos_wanted", "missing_since", "changed_at", "changed_run_id",
 )  # fmt: skip
+ARCHIVE_HEAD = ("dealership_id", "vehicle_id", "run_id", "received_at", "raw")
 ITEM_COLUMNS = (
     "id", "run_id", "dealership_id", "external_id", "label", "action", "entity_id",
     "before", "after", "reason", "warnings", "created_at",
@@ -50,6 +53,7 @@ UNFIT = (
     TypeError,
     OverflowError,
 )
+Moment = datetime | str
 QUIET = (Verb.SAME, Verb.KEEP_LOCAL)
 COUNTED = {
     Verb.CREATE: "created",
@@ -72,6 +76,15 @@ class Target:
     provider: str
     stream: Stream
     environment: str
+
+
+class Placed(NamedTuple):
+    """A new record with the ids that it gets; `agreed` is encoded once for all who store it."""
+
+    change: Change
+    vehicle_id: int
+    link_id: int
+    agreed: str | None
 
 
 def write_batch(
@@ -105,7 +118,7 @@ def _write_refusal(
         change.label,
         "This record could not be stored: a value does not fit. The vehicle stays as it was.",
     )
-    _insert_items(db, target, [(refusal, None)], now)
+    _insert_items(db, target, [refusal], {}, bulk.stored_moment(db, now))
     return Counter(failed=1)
 
 
@@ -125,100 +138,96 @@ def _count(changes: Sequence[Change]) -> Counter[str]:
     return counts
 
 
-def _write(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+def _write(db: Session, target: Target, changes: Sequence[Change], moment: datetime) -> None:
+    now = bulk.stored_moment(db, moment)
     by_verb: Callable[..., list[Change]] = lambda *verbs: [  # noqa: E731 - a local filter
         change for change in changes if change.decision.verb in verbs
     ]
-    new = by_verb(Verb.CREATE)
-    vehicle_ids = dict(zip(map(id, new), _insert_new(db, target, new, now), strict=True))
+    placed = _insert_new(db, target, by_verb(Verb.CREATE), now)
     known = by_verb(*QUIET, Verb.UPDATE, Verb.RESTORE, Verb.CONFLICT)
     _update_known(db, target, known, now)
     _update_missing(db, target, by_verb(Verb.MISSING), now)
-    told = [
-        (change, change.existing.entity_id if change.existing else vehicle_ids.get(id(change)))
-        for change in changes
-        if change.decision.verb not in QUIET
-    ]
-    _insert_items(db, target, told, now)
+    told = [change for change in changes if change.decision.verb not in QUIET]
+    _insert_items(db, target, told, placed, now)
 
 
 def _insert_new(
-    db: Session, target: Target, changes: Sequence[Change], now: datetime
-) -> Sequence[int]:
+    db: Session, target: Target, changes: Sequence[Change], now: Moment
+) -> dict[int, Placed]:
+    """The new records by the identity of their change; the items need them once more."""
     if not changes:
-        return ()
+        return {}
     vehicle_ids = bulk.allocate_ids(db, VEHICLES, len(changes))
     link_ids = bulk.allocate_ids(db, LINKS, len(changes))
-    placed = list(zip(changes, vehicle_ids, link_ids, strict=True))
-    bulk.insert_rows(
-        db, VEHICLES, insert_columns(), [_vehicle_row(target, c, v, now) for c, v, _ in placed]
-    )
-    bulk.insert_rows(
-        db, LINKS, LINK_COLUMNS, [_link_row(target, c, v, link, now) for c, v, link in placed]
-    )
+    agreed = (json_text(change.decision.agreed) for change in changes)
+    placed = list(map(Placed, changes, vehicle_ids, link_ids, agreed))
+    vehicles = (_vehicle_row(target, one, now) for one in placed)
+    bulk.insert_rows(db, VEHICLES, insert_columns(), vehicles)
+    links = (_link_row(target, one, now) for one in placed)
+    bulk.insert_rows(db, LINKS, LINK_COLUMNS, links)
     _insert_archive(db, target, placed, now)
-    return list(vehicle_ids)
+    return {id(one.change): one for one in placed}
 
 
-def _vehicle_row(target: Target, change: Change, vehicle_id: int, now: datetime) -> list[Any]:
-    return [
-        vehicle_id, target.dealership_id, "EasyCars", "[]", now,
-        *row_values(change.decision.write), "listed", None, now,
-    ]  # fmt: skip
+def _vehicle_row(target: Target, one: Placed, now: Moment) -> tuple[Any, ...]:
+    return (
+        one.vehicle_id, target.dealership_id, "EasyCars", "[]", now,
+        *row_values(one.change.decision.write), "listed", None, now,
+    )  # fmt: skip
 
 
-def _link_row(
-    target: Target, change: Change, vehicle_id: int, link_id: int, now: datetime
-) -> list[Any]:
-    return [
-        link_id, target.dealership_id, target.provider, target.stream.key, target.environment,
-        target.stream.entity, vehicle_id, now, 0, *_link_values(target, change, now),
-    ]  # fmt: skip
+def _link_row(target: Target, one: Placed, now: Moment) -> tuple[Any, ...]:
+    return (
+        one.link_id, target.dealership_id, target.provider, target.stream.key, target.environment,
+        target.stream.entity, one.vehicle_id, now, 0,
+        *_link_values(target, one.change, one.agreed, now),
+    )  # fmt: skip
 
 
-def _link_values(target: Target, change: Change, now: datetime) -> list[Any]:
+def _link_values(
+    target: Target, change: Change, agreed: str | None, now: Moment
+) -> tuple[Any, ...]:
     """external_id … changed_run_id, in the order of LINK_COLUMNS."""
     assert change.draft is not None  # noqa: S101 - only rows of the feed come here
     assert change.row is not None  # noqa: S101
     urls = list(change.draft.photo_urls)
     before = change.existing.photo_urls if change.existing else []
     raw = None if target.stream.archive else change.row.raw.decode()
-    return [
-        change.draft.external_id, change.row.digest, json_text(change.decision.agreed), raw,
+    return (
+        change.draft.external_id, change.row.digest, agreed, raw,
         json_text(urls), urls != before, None, now, target.run_id,
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def _archive_row(
-    target: Target, change: Change, vehicle_id: int, now: datetime, columns: Sequence[str]
-) -> list[Any]:
+    target: Target, change: Change, vehicle_id: int, now: Moment, columns: Sequence[str]
+) -> Iterator[Any]:
     assert change.draft is not None  # noqa: S101
     assert change.row is not None  # noqa: S101
     archived = change.draft.archive or {}
-    head = [target.dealership_id, vehicle_id, target.run_id, now, change.row.raw.decode()]
-    return [*head, *(archived.get(column) for column in columns)]
+    head = (target.dealership_id, vehicle_id, target.run_id, now, change.row.raw.decode())
+    return chain(head, map(archived.get, columns))
 
 
-def _archive_columns(table: Table) -> list[str]:
-    fixed = {"link_id", "dealership_id", "vehicle_id", "run_id", "received_at", "raw"}
-    return [column.name for column in table.columns if column.name not in fixed]
+@cache
+def _archive_columns(table: Table) -> tuple[str, ...]:
+    fixed = {"link_id", *ARCHIVE_HEAD}
+    return tuple(column.name for column in table.columns if column.name not in fixed)
 
 
-ARCHIVE_HEAD = ("dealership_id", "vehicle_id", "run_id", "received_at", "raw")
-
-
-def _insert_archive(
-    db: Session, target: Target, placed: Sequence[tuple[Change, int, int]], now: datetime
-) -> None:
+def _insert_archive(db: Session, target: Target, placed: Sequence[Placed], now: Moment) -> None:
     if target.stream.archive is None:
         return
     table = Base.metadata.tables[target.stream.archive]
     columns = _archive_columns(table)
-    rows = [[link, *_archive_row(target, c, v, now, columns)] for c, v, link in placed]
+    rows = (
+        (one.link_id, *_archive_row(target, one.change, one.vehicle_id, now, columns))
+        for one in placed
+    )
     bulk.insert_rows(db, table, ("link_id", *ARCHIVE_HEAD, *columns), rows)
 
 
-def _update_known(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+def _update_known(db: Session, target: Target, changes: Sequence[Change], now: Moment) -> None:
     bulk.update_rows(
         db,
         LINKS,
@@ -244,7 +253,7 @@ def _update_known(db: Session, target: Target, changes: Sequence[Change], now: d
     )
 
 
-def _update_vehicles(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+def _update_vehicles(db: Session, target: Target, changes: Sequence[Change], now: Moment) -> None:
     rows = []
     for change in changes:
         assert change.existing is not None  # noqa: S101
@@ -256,17 +265,21 @@ def _update_vehicles(db: Session, target: Target, changes: Sequence[Change], now
     bulk.update_rows(db, VEHICLES, write_columns(), rows, dealership_id=target.dealership_id)
 
 
-def _update_links(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+def _update_links(db: Session, target: Target, changes: Sequence[Change], now: Moment) -> None:
     columns = ("missing_runs", *LINK_COLUMNS[LINK_COLUMNS.index("external_id") :])
     rows = [
-        (0, *_link_values(target, change, now), change.existing.link_id)
+        (
+            0,
+            *_link_values(target, change, json_text(change.decision.agreed), now),
+            change.existing.link_id,
+        )
         for change in changes
         if change.existing
     ]
     bulk.update_rows(db, LINKS, columns, rows, dealership_id=target.dealership_id)
 
 
-def _update_archive(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+def _update_archive(db: Session, target: Target, changes: Sequence[Change], now: Moment) -> None:
     if target.stream.archive is None:
         return
     table = Base.metadata.tables[target.stream.archive]
@@ -289,7 +302,7 @@ def _update_archive(db: Session, target: Target, changes: Sequence[Change], now:
     )
 
 
-def _update_missing(db: Session, target: Target, changes: Sequence[Change], now: datetime) -> None:
+def _update_missing(db: Session, target: Target, changes: Sequence[Change], now: Moment) -> None:
     _update_vehicles(db, target, changes, now)
     bulk.update_rows(
         db,
@@ -307,24 +320,30 @@ def _update_missing(db: Session, target: Target, changes: Sequence[Change], now:
 def _insert_items(
     db: Session,
     target: Target,
-    told: Sequence[tuple[Change, int | None]],
-    now: datetime,
+    told: Sequence[Change],
+    placed: Mapping[int, Placed],
+    now: Moment,
 ) -> None:
+    if not told:
+        return
     ids = bulk.allocate_ids(db, ITEMS, len(told))
-    rows = [
-        _item_row(target, item_id, change, entity_id, now)
-        for item_id, (change, entity_id) in zip(ids, told, strict=True)
-    ]
+    rows = (
+        _item_row(target, item_id, change, placed.get(id(change)), now)
+        for item_id, change in zip(ids, told, strict=True)
+    )
     bulk.insert_rows(db, ITEMS, ITEM_COLUMNS, rows)
 
 
 def _item_row(
-    target: Target, item_id: int, change: Change, entity_id: int | None, now: datetime
-) -> list[Any]:
-    decision = change.decision
+    target: Target, item_id: int, change: Change, new: Placed | None, now: Moment
+) -> tuple[Any, ...]:
+    decision, existing = change.decision, change.existing
+    entity_id = existing.entity_id if existing else new and new.vehicle_id
+    # A new record agrees on all that it was given.
+    after = new.agreed if new else json_text(decision.after)
     warnings = [warned.as_json() for warned in change.warnings] or None
-    return [
+    return (
         item_id, target.run_id, target.dealership_id, change.external_id[:200],
         change.label[:300], decision.verb.value, entity_id, json_text(decision.before),
-        json_text(decision.after), decision.reason, json_text(warnings), now,
-    ]  # fmt: skip
+        after, decision.reason, json_text(warnings), now,
+    )  # fmt: skip

@@ -75,7 +75,8 @@ def decide(
     if remote is None:
         return _gone(agreed, missing_runs)
     if local is None or agreed is None:
-        return Decision(Verb.CREATE, write=dict(remote), agreed=dict(remote), after=dict(remote))
+        values = dict(remote)
+        return Decision(Verb.CREATE, write=values, agreed=values, after=values)
     return _merge(agreed, local, remote, policy, missing_runs)
 
 

@@ -23,7 +23,6 @@ from app.services.vehicle_fields import FIELDS
 
 LINKS: Table = ExternalLink.__table__  # type: ignore[assignment]
 VEHICLES: Table = Vehicle.__table__  # type: ignore[assignment]
-JSON_COLUMNS = {"features", "details", "locked_fields"}
 # Columns that are never empty.
 DEFAULTS = {"title": "", "currency": "AUD"}
 
@@ -60,21 +59,34 @@ def insert_columns() -> tuple[str, ...]:
     return (*fixed, *write_columns())
 
 
+@cache
+def detail_fields() -> frozenset[str]:
+    return frozenset(FIELDS) - frozenset(column_fields())
+
+
+@cache
+def _odd_places() -> tuple[tuple[int, str], ...]:
+    """Where among `column_fields()` a value is not stored as it is: lists, and defaults."""
+    lists = {name for name, field in FIELDS.items() if field.kind == "list"}
+    return tuple(
+        (place, name)
+        for place, name in enumerate(column_fields())
+        if name in lists or name in DEFAULTS
+    )
+
+
 def row_values(values: Values) -> list[Any]:
     """The values of `column_fields()` and `details`, ready for the driver."""
-    given = {**DEFAULTS, **values}
-    cells = [
-        json_text(given.get(name)) if name in JSON_COLUMNS else given.get(name)
-        for name in column_fields()
-    ]
-    details = {
-        name: value
-        for name, value in values.items()
-        if (field := FIELDS.get(name)) is not None
-        and field.stored == "details"
-        and value is not None
-    }
-    return [*cells, json_text(details)]
+    cells = list(map(values.get, column_fields()))
+    for place, name in _odd_places():
+        given = cells[place]
+        cells[place] = (
+            (DEFAULTS[name] if given is None else given) if name in DEFAULTS else json_text(given)
+        )
+    known = detail_fields()
+    details = {name: value for name, value in values.items() if name in known and value is not None}
+    cells.append(json_text(details))
+    return cells
 
 
 def load_existing(
