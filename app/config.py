@@ -74,6 +74,16 @@ class Settings:
         return _Reader(os.environ if environ is None else environ).settings()
 
 
+def easycars_keys(environ: Mapping[str, str] | None = None) -> dict[str, Secret]:
+    """The keys for `forecourt credentials set`, by field name; what is not set is absent."""
+    reader = _Reader(os.environ if environ is None else environ)
+    names = ("client_id", "client_secret", "account_number", "account_secret")
+    found = {name: reader.optional_secret(f"EASYCARS_{name.upper()}") for name in names}
+    if reader.problems:
+        raise SettingsInvalid(reader.problems)
+    return {name: value for name, value in found.items() if value}
+
+
 class _Reader:
     """One pass over the environment; remembers problems instead of stopping at the first."""
 
@@ -82,6 +92,8 @@ class _Reader:
         self.problems: list[str] = []
         self.env = self.choice("FORECOURT_ENV", "development", {"development", "production"})
         self.instance = Path(environ.get("FORECOURT_INSTANCE", "instance")).absolute()
+        if not self.production:
+            self.environ = _of_running_instance(self.instance) | dict(environ)
 
     def settings(self) -> Settings:
         found = Settings(
@@ -281,6 +293,13 @@ class _Reader:
             self.problems.append("REDIS_URL: is required in production")
         if found.allow_insecure_providers:
             self.problems.append("ALLOW_INSECURE_PROVIDERS: not in production")
+
+
+def _of_running_instance(instance: Path) -> dict[str, str]:
+    """What `./dev run` set for its processes, so that a command in another shell sees the same."""
+    left = instance / "run.env"
+    lines = left.read_text(encoding="utf-8").splitlines() if left.exists() else []
+    return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 def _new_credential_key() -> str:
