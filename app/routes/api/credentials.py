@@ -88,7 +88,12 @@ def _text(value: Any) -> str | None:
 
 @bp.post(f"{ROOT}/test-connection")
 @bp.post(f"{ROOT}/credentials/test-connection")
-@describe("Test a connection", body=CredentialBody, answers={200: ConnectionResult})
+@describe(
+    "Test a connection",
+    body=CredentialBody,
+    answers={200: ConnectionResult},
+    tag="easycars credentials",
+)
 @api_requires("admin", scope="admin")
 def test_connection() -> Response:
     """Values that are not given are taken from the stored credentials. Answers within 10

@@ -103,9 +103,9 @@ def specification() -> dict[str, Any]:
 
 
 INTRODUCTION = (
-    "JSON in and out, camelCase, moments in UTC. Send `Authorization: Bearer <token>`, or the "
-    "browser's session with the header X-CSRFToken. Errors are RFC 9457 problem documents that "
-    "also carry `message`, `errorCode` and `requestId`. A token belongs to one dealership; what "
+    "JSON in and out, camelCase, moments in UTC. Send a bearer token in the header Authorization, "
+    "or the browser's session with the header X-CSRFToken. Errors are RFC 9457 problem documents "
+    "that also carry message, errorCode and requestId. A token belongs to one dealership; what "
     "belongs to another answers 404."
 )
 
