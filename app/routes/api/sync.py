@@ -5,28 +5,27 @@ A sync log carries the members of the architecture document and the run summary 
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from flask import Blueprint, Response, g
-from pydantic import Field
 
 from app.db import db, unit_of_work
 from app.models import SyncRun
 from app.parts import parts
 from app.routes.access import api_requires, current_actor, may
-from app.routes.api.common import (
-    ApiModel,
-    PageQuery,
-    Pagination,
-    PlainText,
-    moment,
-    ok,
-    pagination,
-    read_body,
-    read_query,
-)
+from app.routes.api.common import moment, ok, pagination, read_body, read_query
 from app.routes.api.openapi import describe
+from app.routes.api.sync_models import (
+    ItemQuery,
+    LogQuery,
+    RunItemList,
+    RunSummary,
+    StartBody,
+    Started,
+    SyncLogDetail,
+    SyncLogList,
+    SyncStatus,
+)
 from app.routes.fragments import page_at
 from app.routes.sync_stock import means
 from app.services import history, manual_sync, run_items, run_words, schedules, sync_overview
@@ -40,134 +39,6 @@ ROOT = "/api/admin/easycars/sync"
 RUN_ID = "<int(max=2147483647):run_id>"
 TYPES = {"Stock": "stock", "Lead": "leads"}
 STATUSES = {word: status for status, word in STATUS_WORDS.items()}
-Status = Literal["Queued", "InProgress", "Success", "Warning", "Failed", "Held", "Cancelled"]
-Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 12, 31))]
-
-
-class StartBody(ApiModel):
-    """Nothing is needed."""
-
-    preview: bool = False
-
-
-class Started(ApiModel):
-    """`jobId` names the job in the queue, `runId` the run to follow."""
-
-    job_id: str | None
-    run_id: int
-    message: str
-    estimated_duration_seconds: int
-    location: str = Field(description="The run's page")
-
-
-class LogQuery(PageQuery):
-    """`from` and `to` are whole days in the dealership's time zone."""
-
-    sync_type: Literal["Stock", "Lead"] | None = None
-    status: Status | None = None
-    q: PlainText | None = Field(
-        None, max_length=200, description="Run id, stock number, VIN or rego"
-    )
-    from_: Day | None = Field(None, alias="from")
-    to: Day | None = None
-
-
-class ItemQuery(PageQuery):
-    """`action` as the row carries it (create, update, hold, refuse …) or a tab (created …)."""
-
-    action: PlainText | None = Field(None, max_length=16)
-
-
-class RunSummary(ApiModel):
-    """The run summary of the contract."""
-
-    run_id: int
-    kind: str
-    mode: str
-    status: Status
-    created: int
-    updated: int
-    unchanged: int
-    failed: int
-    held: int
-    missing: int
-    conflicts: int
-    photos_kept: int
-    photos_new: int
-    photos_failed: int
-    photos_state: str
-    total: int | None
-    duration_ms: int | None
-    started_at: datetime | None
-    completed_at: datetime | None
-    message: str | None
-    error_code: str | None
-
-
-class SyncLog(RunSummary):
-    """One run, also in the words of the architecture document."""
-
-    id: int
-    sync_type: str
-    sync_direction: str
-    records_processed: int
-    records_created: int
-    records_updated: int
-    records_failed: int
-    trigger: str
-    started_by: str
-    requested_at: datetime
-    reference: str | None
-
-
-class SyncLogDetail(SyncLog):
-    """`errorDetails` is for the system role only; secrets are never noted in the first place."""
-
-    dealership_id: int
-    error_message: str | None
-    error_details: str | None
-    request_payload: dict[str, Any] | None
-    response_summary: dict[str, Any] | None
-
-
-class SyncLogList(ApiModel):
-    logs: list[SyncLog]
-    pagination: Pagination
-
-
-class FieldChange(ApiModel):
-    field: str
-    before: Any = None
-    after: Any = None
-
-
-class RunItem(ApiModel):
-    external_id: str
-    label: str
-    action: str
-    vehicle_id: int | None
-    changes: list[FieldChange]
-    reason: str | None
-    warnings: list[dict[str, str]]
-
-
-class RunItemList(ApiModel):
-    items: list[RunItem]
-    pagination: Pagination
-
-
-class SyncStatus(ApiModel):
-    """Where stock and leads stand; `recentLogs` are the last ten of both."""
-
-    is_configured: bool
-    is_syncing: bool
-    active_run_id: int | None
-    last_stock_sync: SyncLog | None
-    last_lead_sync: SyncLog | None
-    next_stock_sync_at: datetime | None
-    stock_data_age: str | None = Field(description="up_to_date, late, stale, or null")
-    manual_syncs_left: int
-    recent_logs: list[SyncLog]
 
 
 @bp.post(f"{ROOT}/stock")
