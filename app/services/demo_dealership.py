@@ -38,9 +38,7 @@ def seed(
     """
     if accounts.by_email(db, EMAIL) is not None:
         return None
-    dealership = dealerships.create(
-        db, ACTOR, name=NAME, slug=SLUG, timezone="Australia/Sydney"
-    )
+    dealership = dealerships.create(db, ACTOR, name=NAME, slug=SLUG, timezone="Australia/Sydney")
     scope(db, dealership.id)
     added = people.add(db, ACTOR, dealership.id, email=EMAIL, role="admin", name=PERSON)
     _connect(db, dealership, keys, crypto, clock)
