@@ -59,6 +59,7 @@ class Settings:
     media_url: str = "file://instance/media"
     media_s3_endpoint: str | None = None
     mail_url: str = "console:"
+    trusted_proxies: int = 0
     log_format: str = "pretty"
     log_level: str = "INFO"
     sync_batch_size: int = 1000
@@ -122,6 +123,7 @@ class _Reader:
             media_url=self.media_url(),
             media_s3_endpoint=self.text("MEDIA_S3_ENDPOINT"),
             mail_url=self.text("MAIL_URL") or "console:",
+            trusted_proxies=int(self.number("TRUSTED_PROXIES", 0, 0, 10)),
             log_format=self.choice(
                 "LOG_FORMAT", "json" if self.production else "pretty", {"json", "pretty"}
             ),

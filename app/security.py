@@ -11,6 +11,7 @@ import structlog
 from flask import Flask, Response, g, request
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.config import Settings
 from app.parts import Parts
@@ -31,6 +32,7 @@ CONTENT_POLICY = {
 def init_security(app: Flask) -> None:
     """Puts all walls before `app`; the request id comes first, the guard last."""
     settings = cast(Parts, app.extensions["forecourt"]).settings
+    _believe_proxies(app, settings.trusted_proxies)
     app.before_request(_begin_request)
     app.after_request(_finish_response)
     _init_cookies(app, settings)
@@ -39,6 +41,14 @@ def init_security(app: Flask) -> None:
     CSRFProtect(app)
     _init_limits(app, settings)
     access.register(app)
+
+
+def _believe_proxies(app: Flask, count: int) -> None:
+    """Takes address, scheme and host from the last `count` proxies; from nobody else."""
+    if count:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count
+        )
 
 
 def _begin_request() -> None:

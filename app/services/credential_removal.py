@@ -27,16 +27,25 @@ class Stops:
 
 def what_stops(db: Session, dealership_id: int) -> Stops:
     """Counts for the question before a deletion (row 40)."""
-    schedules = select(func.count(Schedule.id)).where(
-        Schedule.dealership_id == dealership_id, Schedule.provider == PROVIDER, Schedule.enabled
-    )
     active = select(func.count(SyncRun.id)).where(
         SyncRun.dealership_id == dealership_id,
         SyncRun.provider == PROVIDER,
         SyncRun.status.in_(ACTIVE),
     )
     vehicles = select(func.count(Vehicle.id)).where(Vehicle.dealership_id == dealership_id)
-    return Stops(db.scalar(schedules) or 0, db.scalar(active) or 0, db.scalar(vehicles) or 0)
+    return Stops(
+        _schedules(db, dealership_id), db.scalar(active) or 0, db.scalar(vehicles) or 0
+    )
+
+
+def _schedules(db: Session, dealership_id: int) -> int:
+    """Enabled schedules; before the first tick saved it, the default one counts too."""
+    enabled = db.scalars(
+        select(Schedule.enabled).where(
+            Schedule.dealership_id == dealership_id, Schedule.provider == PROVIDER
+        )
+    ).all()
+    return sum(enabled) if enabled else 1
 
 
 def delete(
