@@ -71,6 +71,12 @@ class Stack:
         with self.engine.connect() as connection:
             return list(connection.execute(query))
 
+    @contextmanager
+    def held_still(self) -> Iterator[None]:
+        """Nobody else writes while the block runs (SQLite only): a run stops between batches."""
+        with self.engine.execution_options(readonly=False).begin():
+            yield
+
     def forecourt(self, *arguments: str, **environment: str) -> str:
         """Runs one `forecourt` command; returns what it printed. Raises CalledProcessError."""
         done = subprocess.run(

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 VEHICLES = 5000
 WITHIN_S = 60.0
 # Small batches make the middle wide enough to hit on any machine.
-BATCH = "100"
+BATCH = "50"
 KILLS = ("horse", "worker_and_horse", "worker", "web", "redis")
 # What differs between two dealerships, or between two runs, by its nature.
 OWN = {

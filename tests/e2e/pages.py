@@ -1,0 +1,102 @@
+"""All pages of the product, found in its route table, with ids that lead to real rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from werkzeug.routing import Rule
+
+from app.db import unit_of_work
+from app.models import Dealership, Photo, SyncRun, User, Vehicle
+from app.simulator import account_number
+from tests import factories
+from tests.e2e import kills, people
+from tests.e2e.kills import ENDED
+from tests.e2e.numbers import next_number
+from tests.e2e.people import Place
+from tests.e2e.stack import Stack
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NOT_PAGES = {"static"}
+COLLEAGUE = "a.colleague.with.a.rather.long.address@showroom.example"
+# Tabs and filters whose content differs most from what the bare address shows.
+VARIANTS = {
+    "runs.show": ("?tab=created", "?tab=failed", "?tab=unchanged"),
+    "history.index": ("?status=failed", "?type=stock"),
+    "vehicles.index": ("?q=nothing-is-called-so", "?lifecycle=listed"),
+}
+
+
+@dataclass(frozen=True)
+class Showroom:
+    """A dealership with something on every page, and one with nothing at all."""
+
+    full: Place
+    empty: Place
+    ids: dict[str, int]
+
+
+def showroom(stack: Stack) -> Showroom:
+    """A person with every right, in a dealership with good, doubtful and failed runs."""
+    account = account_number(next_number())
+    full = people.place(stack, "showroom", account=account)
+    for scenario in ("normal", "bad-rows", "code-7"):
+        stack.simulator.scenario(scenario, account=account)
+        kills.wait_for(stack, kills.start(stack, full), lambda run: run.status in ENDED)
+    empty = people.place(stack, "empty", account=None)
+    with stack.app.app_context():
+        with unit_of_work() as db:
+            db.scalars(select(User).where(User.email == full.email)).one().is_system = True
+            place = db.get_one(Dealership, full.id)
+        factories.member(place, "viewer", COLLEAGUE)
+    return Showroom(full, empty, _ids(stack, full))
+
+
+def _ids(stack: Stack, place: Place) -> dict[str, int]:
+    """An id for every kind that a route can ask for."""
+    doubtful = (SyncRun.dealership_id == place.id) & (SyncRun.status == "warning")
+    with_photo = select(Photo.vehicle_id).where(Photo.dealership_id == place.id)
+    found = {
+        "run_id": select(SyncRun.__table__.c.id).where(doubtful),
+        "vehicle_id": select(Vehicle.__table__.c.id).where(Vehicle.id.in_(with_photo)),
+        "user_id": select(User.__table__.c.id).where(User.email == COLLEAGUE),
+    }
+    return {name: stack.rows(query.limit(1))[0][0] for name, query in found.items()}
+
+
+def addresses(stack: Stack, room: Showroom) -> Iterator[str]:
+    """Every address that a GET route of a page offers; an argument without a sample is an error."""
+    for rule in stack.app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()) and rule.endpoint not in NOT_PAGES and not _is_data(rule):
+            yield from _addresses_of(stack, rule, room)
+
+
+def _is_data(rule: Rule) -> bool:
+    return rule.rule.startswith("/api/admin/") or "size" in rule.arguments
+
+
+def _addresses_of(stack: Stack, rule: Rule, room: Showroom) -> Iterator[str]:
+    samples: dict[str, int | str] = {**room.ids, "slug": room.full.slug}
+    values = {name: samples[name] for name in rule.arguments}
+    adapter = stack.app.url_map.bind("localhost")
+    address = adapter.build(rule.endpoint, values)
+    yield address
+    yield from (address + variant for variant in VARIANTS.get(rule.endpoint, ()))
+    if rule.arguments == {"slug"}:
+        yield adapter.build(rule.endpoint, {"slug": room.empty.slug})
+
+
+def whole_pages(page: Page, found: Iterator[str]) -> list[str]:
+    """Those that answer with a whole document: no fragment, no file, no JSON."""
+    return [address for address in found if _is_whole(page, address)]
+
+
+def _is_whole(page: Page, address: str) -> bool:
+    answer = page.request.get(address, max_redirects=0)
+    is_html = answer.headers.get("content-type", "").startswith("text/html")
+    return is_html and answer.text().lstrip().lower().startswith("<!doctype html>")
