@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -11,6 +12,7 @@ from types import FrameType
 
 import redis
 from rq import Worker
+from sqlalchemy.orm import configure_mappers
 
 from app.jobs.context import application
 from app.jobs.queues import Queues
@@ -51,7 +53,20 @@ def work(names: Sequence[str]) -> None:
             maintenance_interval=MAINTENANCE_S,
             job_monitoring_interval=MONITORING_S,
         )
+        settle()
         worker.work(logging_level=settings.log_level, with_scheduler=False)
+
+
+def settle() -> None:
+    """Does once what each job's child would have to do again: imports, mapping, and looking
+    through all that was loaded for something to throw away."""
+    import app.jobs.periodic  # noqa: PLC0415 - by name only when a job asks for it
+    import app.jobs.photos  # noqa: PLC0415
+    import app.jobs.sync  # noqa: F401, PLC0415
+
+    configure_mappers()
+    gc.collect()
+    gc.freeze()
 
 
 def _work_together(names: Sequence[str], count: int) -> None:

@@ -29,6 +29,18 @@ class ExternalLink(TenantOwned, Base):
             "external_id",
             name="uq_external_link_record",
         ),
+        # All that a run asks of every link, without reading rows of several kilobytes.
+        Index(
+            "ix_external_link_known",
+            "dealership_id",
+            "provider",
+            "stream",
+            "environment",
+            "external_id",
+            "content_hash",
+            "entity_id",
+            "missing_runs",
+        ),
         Index(None, "dealership_id", "entity", "entity_id"),
         Index(
             "ix_external_link_photos_wanted",

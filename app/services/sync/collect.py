@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
@@ -102,7 +102,7 @@ class Collected:
     @property
     def present(self) -> set[str]:
         """Every number that occurs in the feed, whatever its row is worth."""
-        return self.equal | set(self.numbers)
+        return self.equal | self.numbers.keys() if self.numbers else self.equal
 
 
 def collect(
@@ -112,23 +112,31 @@ def collect(
     for page in stream.pages(api, ask):
         if getattr(page, "restart", False):
             into.restart()
-        for raw in page.rows:
-            _sort_in(stream, raw, known, into)
+        _sort_in(stream, page.rows, known, into)
         if page.warning:
             into.warnings.append(page.warning)
         yield into.total
 
 
-def _sort_in(stream: Stream, raw: bytes, known: Mapping[bytes, KnownLink], into: Collected) -> None:
-    into.total += 1
-    digest = blake2b(raw, digest_size=DIGEST_BYTES).digest()
-    link = known.get(digest)
-    if link is not None and link.external_id not in into.equal:
-        into.equal.add(link.external_id)
+def _sort_in(
+    stream: Stream, rows: Sequence[bytes], known: Mapping[bytes, KnownLink], into: Collected
+) -> None:
+    """Known to the byte and not seen before: that is all. The others wait in the spool."""
+    equal = into.equal
+    digests = [blake2b(raw, digest_size=DIGEST_BYTES).digest() for raw in rows]
+    found = zip(digests, rows, map(known.get, digests), strict=True)
+    for number, (digest, raw, link) in enumerate(found, into.total + 1):
+        if link is None or link.external_id in equal:
+            _set_aside(stream, Row(number, digest, raw), into)
+            continue
+        equal.add(link.external_id)
         if link.missing_runs:
             into.returned.append(link)
-        return
-    number = stream.external_id(raw)
+    into.total += len(digests)
+
+
+def _set_aside(stream: Stream, row: Row, into: Collected) -> None:
+    number = stream.external_id(row.raw)
     if number is not None:
         into.numbers[number] += 1
-    into.spool.add(Row(into.total, digest, raw))
+    into.spool.add(row)

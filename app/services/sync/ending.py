@@ -134,7 +134,8 @@ def remember(
         state.scope = connection.scope
     state.last_run_id = run.id
     state.last_success_at = now
-    state.listed = _listed(db, target)
+    if run.created or run.updated or run.missing or state.listed is None:
+        state.listed = _listed(db, target)
     db.execute(
         update(EasyCarsCredential)
         .where(

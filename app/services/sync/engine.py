@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, type_coerce
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NULLTYPE
 
 from app.db import ALL_DEALERSHIPS, db, reading, unit_of_work
 from app.log import bound, get_logger
@@ -142,12 +143,13 @@ def _prepare(lease: Lease, ports: Ports, heart: Heart) -> Work:
 
 
 def _known_links(session: Session, target: Target) -> list[KnownLink]:
-    rows = session.execute(
+    found = session.execute(
         select(
             LINKS.c.id,
             LINKS.c.entity_id,
             LINKS.c.external_id,
-            LINKS.c.content_hash,
+            # As the driver gives it: both give bytes, and these are all links of the dealership.
+            type_coerce(LINKS.c.content_hash, NULLTYPE),
             LINKS.c.missing_runs,
         ).where(
             LINKS.c.dealership_id == target.dealership_id,
@@ -156,7 +158,7 @@ def _known_links(session: Session, target: Target) -> list[KnownLink]:
             LINKS.c.environment == target.environment,
         )
     )
-    return [KnownLink(*row) for row in rows]
+    return list(map(KnownLink._make, found.all()))
 
 
 def _already_done(session: Session, lease: Lease) -> frozenset[str]:
@@ -257,15 +259,12 @@ def _restore(work: Work, collected: Collected) -> None:
 
 def _remove(work: Work, collected: Collected) -> str | None:
     """Marks what is gone, or holds it; returns why it was held."""
-    relinked = _relinked(work) if collected.spool.count else frozenset()
-    present = collected.present
-    gone = [
-        link
-        for link in work.known
-        if link.external_id not in present
-        and link.link_id not in relinked
-        and link.missing_runs < 2
-    ]
+    gone = _gone(work, collected.present)
+    if not gone:
+        return None
+    if collected.spool.count:
+        relinked = _relinked(work)
+        gone = [link for link in gone if link.link_id not in relinked]
     held = _removal_guard(work, collected, gone)
     if held is None:
         _each(
@@ -278,6 +277,12 @@ def _remove(work: Work, collected: Collected) -> str | None:
     else:
         _each(work, gone, lambda record: _held_removal(record.local["lifecycle"], held))
     return held
+
+
+def _gone(work: Work, present: Set[str]) -> list[KnownLink]:
+    return [
+        link for link in work.known if link.external_id not in present and link.missing_runs < 2
+    ]
 
 
 def _held_removal(lifecycle: str, reason: str) -> Decision:

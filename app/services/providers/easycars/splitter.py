@@ -56,7 +56,7 @@ class ListSplitter:
 
     def finish(self) -> list[bytes]:
         """The elements that were still waiting. After it `envelope` can be read."""
-        rows = self._work()
+        rows = self._work(last=True)
         if self._state == "list":
             raise AnswerUnreadable(f"The answer of {LABEL} ends in the middle of the stock list.")
         return rows
@@ -65,13 +65,13 @@ class ListSplitter:
         """Everything around the list's elements."""
         return self._head + b"".join(self._waiting)
 
-    def _work(self) -> list[bytes]:
+    def _work(self, *, last: bool = False) -> list[bytes]:
         buffer = b"".join(self._waiting)
         if self._state == "head":
             buffer = self._find_list(buffer)
         rows: list[bytes] = []
         if self._state == "list":
-            buffer = buffer[self._split(buffer, rows) :]
+            buffer = buffer[self._split(buffer, rows, last=last) :]
         self._keep(buffer)
         return rows
 
@@ -90,11 +90,13 @@ class ListSplitter:
         self._waiting, self._size = [rest], len(rest)
         self._needed = len(rest) + (len(rest) >> 1)
 
-    def _split(self, buffer: bytes, rows: list[bytes]) -> int:
+    def _split(self, buffer: bytes, rows: list[bytes], *, last: bool) -> int:
         """Appends elements to `rows`; returns where the unfinished rest begins."""
         start = 0
         while self._state == "list":
             start = self._quick(buffer, start, rows)
+            if self._separator and not last and buffer.find(b"}", start) < 0:
+                break  # no object ends here: the usual tail of a chunk
             following = self._exact(buffer, start, rows)
             if following < 0:
                 break

@@ -63,7 +63,7 @@ class StockStream:
         if old == new:
             return True
         try:
-            return bool(_folded(orjson.loads(old)) == _folded(orjson.loads(new)))
+            return _same(orjson.loads(old), orjson.loads(new))
         except ValueError:
             return False
 
@@ -79,6 +79,16 @@ def _parsed_number(raw: bytes) -> str | None:
         return stock_number(parse_item(raw).item)
     except RecordRefused:
         return None
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Only what differs as it stands is folded: usually one field of seventy-two."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return bool(_folded(old) == _folded(new))
+    return all(
+        old.get(name) == new.get(name) or _folded(old.get(name)) == _folded(new.get(name))
+        for name in old.keys() | new.keys()
+    )
 
 
 def _folded(value: Any) -> Any:
