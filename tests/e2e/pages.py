@@ -92,11 +92,11 @@ def _addresses_of(stack: Stack, rule: Rule, room: Showroom) -> Iterator[str]:
 
 
 def whole_pages(page: Page, found: Iterator[str]) -> list[str]:
-    """Those that answer with a whole document: no fragment, no file, no JSON."""
+    """Those that answer with a whole document: no fragment, no file, no JSON, no refusal."""
     return [address for address in found if _is_whole(page, address)]
 
 
 def _is_whole(page: Page, address: str) -> bool:
     answer = page.request.get(address, max_redirects=0)
-    is_html = answer.headers.get("content-type", "").startswith("text/html")
+    is_html = answer.ok and answer.headers.get("content-type", "").startswith("text/html")
     return is_html and answer.text().lstrip().lower().startswith("<!doctype html>")
