@@ -175,8 +175,8 @@ def _pull(simulator: str, lever: str, options: dict[str, Any]) -> None:
 
 
 def _vehicle(page: Page, place: Place) -> str:
-    """The first vehicle of the list that has a photo."""
-    page.goto(place.at("vehicles"))
+    """The first listed vehicle that has a photo."""
+    page.goto(place.at("vehicles?lifecycle=listed"))
     link = page.locator("tr:has(img) a[href*='/vehicles/']").first
     return (link.get_attribute("href") or "").partition(f"/d/{place.slug}/")[2]
 
