@@ -17,8 +17,8 @@ from app.jobs.sync import engine_ports
 from app.jobs.worker import settle
 from app.parts import parts
 from app.services import demo_dealership
-from app.services.sync import engine, runs
-from app.services.sync.runs import Starter
+from app.services.sync import engine, opening, runs
+from app.services.sync.opening import Starter
 from app.services.sync.summary import summary
 from app.simulator import RunningSimulator
 from bench import floors
@@ -55,7 +55,7 @@ class Stage:
 
     def open_run(self) -> int:
         with unit_of_work(DEALERSHIP) as session:
-            return runs.open_run(
+            return opening.open_run(
                 session,
                 dealership_id=DEALERSHIP,
                 provider="easycars",

@@ -12,7 +12,7 @@ from app.jobs.context import application
 from app.models import SyncRun
 from app.parts import Parts, parts
 from app.services.photos.handover import hand_over
-from app.services.sync import connection, engine
+from app.services.sync import connection, engine, work
 
 
 def run_sync(run_id: int) -> None:
@@ -25,7 +25,7 @@ def owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def engine_ports(made: Parts) -> engine.Ports:
+def engine_ports(made: Parts) -> work.Ports:
     """The engine's needs, from the application's parts."""
 
     def open_connection(db: Session, run: SyncRun) -> connection.Connection:
@@ -34,7 +34,7 @@ def engine_ports(made: Parts) -> engine.Ports:
     def after_sync(db: Session, dealership_id: int, run_id: int) -> dict[str, Any]:
         return hand_over(db, dealership_id, run_id, queue=made.queue, clock=made.clock)
 
-    return engine.Ports(
+    return work.Ports(
         clock=made.clock,
         queue=made.queue,
         connect=lambda opened: connection.connect(opened, made.outside),

@@ -33,9 +33,7 @@ def what_stops(db: Session, dealership_id: int) -> Stops:
         SyncRun.status.in_(ACTIVE),
     )
     vehicles = select(func.count(Vehicle.id)).where(Vehicle.dealership_id == dealership_id)
-    return Stops(
-        _schedules(db, dealership_id), db.scalar(active) or 0, db.scalar(vehicles) or 0
-    )
+    return Stops(_schedules(db, dealership_id), db.scalar(active) or 0, db.scalar(vehicles) or 0)
 
 
 def _schedules(db: Session, dealership_id: int) -> int:

@@ -14,8 +14,8 @@ from app.models import SyncRun
 from app.services import audit
 from app.services.audit import Actor
 from app.services.ports import Clock, JobQueue
-from app.services.sync import runs
-from app.services.sync.runs import MANUAL_WINDOW, Starter
+from app.services.sync import opening, runs
+from app.services.sync.opening import MANUAL_WINDOW, Starter
 
 PROVIDER: Final = "easycars"
 RUNS_FOR_USUAL: Final = 3
@@ -53,9 +53,9 @@ def start(
 ) -> SyncRun:
     """Opens a run in the caller's transaction and audits who asked for it.
 
-    Raises NotConfigured, AlreadyRunning, TooMany as `runs.open_run` does.
+    Raises NotConfigured, AlreadyRunning, TooMany as `opening.open_run` does.
     """
-    run = runs.open_run(
+    run = opening.open_run(
         db,
         dealership_id=dealership_id,
         provider=PROVIDER,
@@ -89,7 +89,7 @@ def _audit(db: Session, actor: Actor, action: str, run: SyncRun) -> None:
 
 def allowance(db: Session, dealership_id: int, now: datetime, limit: int) -> Allowance:
     """How many starts by hand are left: "2 of 5 left this hour, next at 14:20"."""
-    starts = runs.manual_starts(db, dealership_id, PROVIDER, now)
+    starts = opening.manual_starts(db, dealership_id, PROVIDER, now)
     next_at = starts[-limit if len(starts) >= limit else 0] + MANUAL_WINDOW if starts else None
     return Allowance(limit, max(0, limit - len(starts)), next_at)
 

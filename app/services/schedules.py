@@ -24,8 +24,8 @@ from app.models import Dealership, EasyCarsCredential, Schedule, SystemSetting
 from app.services import audit
 from app.services.errors import AlreadyRunning, HubError, InputInvalid, NotConfigured
 from app.services.ports import Clock, JobQueue
-from app.services.sync import runs
-from app.services.sync.runs import Starter
+from app.services.sync import opening
+from app.services.sync.opening import Starter
 
 log = get_logger(__name__)
 HOURLY = "0 * * * *"
@@ -252,7 +252,7 @@ def _start(
     schedule.last_due_at = due
     try:
         with db.begin_nested():
-            run = runs.open_run(
+            run = opening.open_run(
                 db,
                 dealership_id=schedule.dealership_id,
                 provider=schedule.provider,

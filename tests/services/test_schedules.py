@@ -1,4 +1,4 @@
-"""Schedules: wall times in the dealership's zone, both clock-change nights, one run per due time."""
+"""Schedules: wall times in the dealership's zone, clock-change nights, one run per due time."""
 
 from __future__ import annotations
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from itertools import chain
-from typing import Any, NamedTuple
 
 import psycopg
 from sqlalchemy import Table
@@ -19,10 +15,22 @@ from app.db import Base
 from app.log import get_logger
 from app.models import SyncItem
 from app.services.sync import bulk
-from app.services.sync.bulk import json_text
+from app.services.sync.bulk import Moment, json_text
 from app.services.sync.changes import Change, refuse
 from app.services.sync.plan import Verb
-from app.services.sync.protocol import Stream
+from app.services.sync.rows import (
+    ARCHIVE_HEAD,
+    ITEM_COLUMNS,
+    LINK_COLUMNS,
+    Placed,
+    Target,
+    archive_columns,
+    archive_row,
+    item_row,
+    link_row,
+    link_values,
+    vehicle_row,
+)
 from app.services.sync.targets import (
     LINKS,
     VEHICLES,
@@ -33,16 +41,6 @@ from app.services.sync.targets import (
 
 log = get_logger(__name__)
 ITEMS: Table = SyncItem.__table__  # type: ignore[assignment]
-LINK_COLUMNS = (
-    "id", "dealership_id", "provider", "stream", "environment", "entity", "entity_id",
-    "first_seen_at", "missing_runs", "external_id", "content_hash", "agreed", "raw",
-    "photo_urls", "photos_wanted", "missing_since", "changed_at", "changed_run_id",
-)  # fmt: skip
-ARCHIVE_HEAD = ("dealership_id", "vehicle_id", "run_id", "received_at", "raw")
-ITEM_COLUMNS = (
-    "id", "run_id", "dealership_id", "external_id", "label", "action", "entity_id",
-    "before", "after", "reason", "warnings", "created_at",
-)  # fmt: skip
 # What a value that does not fit raises; COPY's errors come from the driver itself.
 UNFIT = (
     DataError,
@@ -53,7 +51,6 @@ UNFIT = (
     TypeError,
     OverflowError,
 )
-Moment = datetime | str
 QUIET = (Verb.SAME, Verb.KEEP_LOCAL)
 COUNTED = {
     Verb.CREATE: "created",
@@ -65,26 +62,6 @@ COUNTED = {
     Verb.REFUSE: "failed",
     Verb.MISSING: "missing",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a run writes."""
-
-    dealership_id: int
-    run_id: int
-    provider: str
-    stream: Stream
-    environment: str
-
-
-class Placed(NamedTuple):
-    """A new record with the ids that it gets; `agreed` is encoded once for all who store it."""
-
-    change: Change
-    vehicle_id: int
-    link_id: int
-    agreed: str | None
 
 
 def write_batch(
@@ -161,67 +138,21 @@ def _insert_new(
     link_ids = bulk.allocate_ids(db, LINKS, len(changes))
     agreed = (json_text(change.decision.agreed) for change in changes)
     placed = list(map(Placed, changes, vehicle_ids, link_ids, agreed))
-    vehicles = (_vehicle_row(target, one, now) for one in placed)
+    vehicles = (vehicle_row(target, one, now) for one in placed)
     bulk.insert_rows(db, VEHICLES, insert_columns(), vehicles)
-    links = (_link_row(target, one, now) for one in placed)
+    links = (link_row(target, one, now) for one in placed)
     bulk.insert_rows(db, LINKS, LINK_COLUMNS, links)
     _insert_archive(db, target, placed, now)
     return {id(one.change): one for one in placed}
-
-
-def _vehicle_row(target: Target, one: Placed, now: Moment) -> tuple[Any, ...]:
-    return (
-        one.vehicle_id, target.dealership_id, "EasyCars", "[]", now,
-        *row_values(one.change.decision.write), "listed", None, now,
-    )  # fmt: skip
-
-
-def _link_row(target: Target, one: Placed, now: Moment) -> tuple[Any, ...]:
-    return (
-        one.link_id, target.dealership_id, target.provider, target.stream.key, target.environment,
-        target.stream.entity, one.vehicle_id, now, 0,
-        *_link_values(target, one.change, one.agreed, now),
-    )  # fmt: skip
-
-
-def _link_values(
-    target: Target, change: Change, agreed: str | None, now: Moment
-) -> tuple[Any, ...]:
-    """external_id … changed_run_id, in the order of LINK_COLUMNS."""
-    assert change.draft is not None  # noqa: S101 - only rows of the feed come here
-    assert change.row is not None  # noqa: S101
-    urls = list(change.draft.photo_urls)
-    before = change.existing.photo_urls if change.existing else []
-    raw = None if target.stream.archive else change.row.raw.decode()
-    return (
-        change.draft.external_id, change.row.digest, agreed, raw,
-        json_text(urls), urls != before, None, now, target.run_id,
-    )  # fmt: skip
-
-
-def _archive_row(
-    target: Target, change: Change, vehicle_id: int, now: Moment, columns: Sequence[str]
-) -> Iterator[Any]:
-    assert change.draft is not None  # noqa: S101
-    assert change.row is not None  # noqa: S101
-    archived = change.draft.archive or {}
-    head = (target.dealership_id, vehicle_id, target.run_id, now, change.row.raw.decode())
-    return chain(head, map(archived.get, columns))
-
-
-@cache
-def _archive_columns(table: Table) -> tuple[str, ...]:
-    fixed = {"link_id", *ARCHIVE_HEAD}
-    return tuple(column.name for column in table.columns if column.name not in fixed)
 
 
 def _insert_archive(db: Session, target: Target, placed: Sequence[Placed], now: Moment) -> None:
     if target.stream.archive is None:
         return
     table = Base.metadata.tables[target.stream.archive]
-    columns = _archive_columns(table)
+    columns = archive_columns(table)
     rows = (
-        (one.link_id, *_archive_row(target, one.change, one.vehicle_id, now, columns))
+        (one.link_id, *archive_row(target, one.change, one.vehicle_id, now, columns))
         for one in placed
     )
     bulk.insert_rows(db, table, ("link_id", *ARCHIVE_HEAD, *columns), rows)
@@ -270,7 +201,7 @@ def _update_links(db: Session, target: Target, changes: Sequence[Change], now: M
     rows = [
         (
             0,
-            *_link_values(target, change, json_text(change.decision.agreed), now),
+            *link_values(target, change, json_text(change.decision.agreed), now),
             change.existing.link_id,
         )
         for change in changes
@@ -283,10 +214,10 @@ def _update_archive(db: Session, target: Target, changes: Sequence[Change], now:
     if target.stream.archive is None:
         return
     table = Base.metadata.tables[target.stream.archive]
-    columns = _archive_columns(table)
+    columns = archive_columns(table)
     rows = [
         (
-            *_archive_row(target, change, change.existing.entity_id, now, columns),
+            *archive_row(target, change, change.existing.entity_id, now, columns),
             change.existing.link_id,
         )
         for change in changes
@@ -303,18 +234,14 @@ def _update_archive(db: Session, target: Target, changes: Sequence[Change], now:
 
 
 def _update_missing(db: Session, target: Target, changes: Sequence[Change], now: Moment) -> None:
+    """The moment of the first absence stays; later runs only count on."""
     _update_vehicles(db, target, changes, now)
-    bulk.update_rows(
-        db,
-        LINKS,
-        ("missing_runs", "missing_since"),
-        [
-            (change.existing.missing_runs + 1, now, change.existing.link_id)
-            for change in changes
-            if change.existing
-        ],
-        dealership_id=target.dealership_id,
-    )
+    known = [change.existing for change in changes if change.existing]
+    first = [(1, now, record.link_id) for record in known if not record.missing_runs]
+    again = [(record.missing_runs + 1, record.link_id) for record in known if record.missing_runs]
+    where = target.dealership_id
+    bulk.update_rows(db, LINKS, ("missing_runs", "missing_since"), first, dealership_id=where)
+    bulk.update_rows(db, LINKS, ("missing_runs",), again, dealership_id=where)
 
 
 def _insert_items(
@@ -328,22 +255,7 @@ def _insert_items(
         return
     ids = bulk.allocate_ids(db, ITEMS, len(told))
     rows = (
-        _item_row(target, item_id, change, placed.get(id(change)), now)
+        item_row(target, item_id, change, placed.get(id(change)), now)
         for item_id, change in zip(ids, told, strict=True)
     )
     bulk.insert_rows(db, ITEMS, ITEM_COLUMNS, rows)
-
-
-def _item_row(
-    target: Target, item_id: int, change: Change, new: Placed | None, now: Moment
-) -> tuple[Any, ...]:
-    decision, existing = change.decision, change.existing
-    entity_id = existing.entity_id if existing else new and new.vehicle_id
-    # A new record agrees on all that it was given.
-    after = new.agreed if new else json_text(decision.after)
-    warnings = [warned.as_json() for warned in change.warnings] or None
-    return (
-        item_id, target.run_id, target.dealership_id, change.external_id[:200],
-        change.label[:300], decision.verb.value, entity_id, json_text(decision.before),
-        after, decision.reason, json_text(warnings), now,
-    )  # fmt: skip

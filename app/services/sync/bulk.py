@@ -21,6 +21,9 @@ from sqlalchemy.orm import Session
 sqlite3.register_adapter(Decimal, float)
 sqlite3.register_adapter(date, date.isoformat)
 
+# As the driver takes it: text on SQLite.
+Moment = datetime | str
+
 
 def json_text(value: Any) -> str | None:
     return None if value is None else orjson.dumps(value).decode()

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.models import EasyCarsCredential, StreamState, SyncRun
 from app.services.errors import HubError
-from app.services.sync.apply import Target
 from app.services.sync.connection import Connection
+from app.services.sync.rows import Target
 from app.services.sync.runs import Outcome
 from app.services.sync.targets import LINKS
 

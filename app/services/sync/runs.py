@@ -14,37 +14,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, func, or_, select, text, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.models import EasyCarsCredential, SyncRun
-from app.models.sync_runs import ACTIVE
+from app.models import SyncRun
 from app.services.errors import (
-    AlreadyRunning,
     LeaseLost,
-    NotConfigured,
     NotFound,
     RunCancelled,
-    TooMany,
 )
-from app.services.ports import Clock, JobQueue, QueueDown
+from app.services.ports import Clock
 from app.tenancy import ALL_DEALERSHIPS, SCOPE
 
 LEASE_S = 20
 BEAT_S = 5
 SCHEDULED_SLOTS = 3
-MANUAL_WINDOW = timedelta(hours=1)
 SLOT_LOCK = 7_301_001
-
-
-@dataclass(frozen=True, slots=True)
-class Starter:
-    """Who or what starts a run: `user_id` None for the clock and the command line."""
-
-    label: str
-    trigger: str
-    user_id: int | None = None
-    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,138 +48,6 @@ class Outcome:
     error_code: str | None = None
     details: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-
-
-def open_run(  # noqa: PLR0913 - one keyword for each fact of the run
-    db: Session,
-    *,
-    dealership_id: int,
-    provider: str,
-    stream: str,
-    starter: Starter,
-    queue: JobQueue,
-    clock: Clock,
-    mode: str = "sync",
-    due_at: datetime | None = None,
-    parent_id: int | None = None,
-    hourly_limit: int | None = None,
-) -> SyncRun:
-    """Opens a run and enqueues it after the commit.
-
-    `hourly_limit`: starts by persons and programs within an hour (row B-2b.16); None: no limit.
-    Raises NotConfigured, TooMany, or AlreadyRunning with the id of the run that is active: the
-    partial unique index decides, so two clicks at once start one run.
-    """
-    credential_id = _credential_id(db, dealership_id, provider)
-    _refuse_second(db, dealership_id, provider, stream)
-    if hourly_limit is not None:
-        _check_manual_limit(db, dealership_id, provider, clock.now(), hourly_limit)
-    run = SyncRun(
-        dealership_id=dealership_id,
-        provider=provider,
-        stream=stream,
-        mode=mode,
-        trigger=starter.trigger,
-        actor=starter.label,
-        user_id=starter.user_id,
-        request_id=starter.request_id or secrets.token_hex(8),
-        credential_id=credential_id,
-        due_at=due_at,
-        parent_id=parent_id,
-        created_at=clock.now(),
-    )
-    try:
-        with db.begin_nested():
-            db.add(run)
-    except IntegrityError:
-        _refuse_second(db, dealership_id, provider, stream)
-        raise
-    enqueue_later(db, run.id, 0, queue, clock)
-    return run
-
-
-def _credential_id(db: Session, dealership_id: int, provider: str) -> int | None:
-    """The credential that the run will use; only EasyCars keeps them in this table so far."""
-    if provider != "easycars":
-        return None
-    found = db.scalar(
-        select(EasyCarsCredential.id).where(
-            EasyCarsCredential.dealership_id == dealership_id, EasyCarsCredential.is_active
-        )
-    )
-    if found is None:
-        raise NotConfigured(
-            "EasyCars is not connected yet. Enter the credentials under Settings, EasyCars."
-        )
-    return found
-
-
-def _refuse_second(db: Session, dealership_id: int, provider: str, stream: str) -> None:
-    active = active_run_id(db, dealership_id, provider, stream)
-    if active is not None:
-        raise AlreadyRunning("A sync is already running. You are looking at that one.", active)
-
-
-def active_run_id(db: Session, dealership_id: int, provider: str, stream: str) -> int | None:
-    return db.scalar(
-        select(SyncRun.id).where(
-            SyncRun.dealership_id == dealership_id,
-            SyncRun.provider == provider,
-            SyncRun.stream == stream,
-            SyncRun.status.in_(ACTIVE),
-        )
-    )
-
-
-def manual_starts(db: Session, dealership_id: int, provider: str, now: datetime) -> list[datetime]:
-    """When persons and programs started runs within the last hour, oldest first."""
-    return list(
-        db.scalars(
-            select(SyncRun.created_at)
-            .where(
-                SyncRun.dealership_id == dealership_id,
-                SyncRun.provider == provider,
-                SyncRun.user_id.is_not(None),
-                SyncRun.trigger.in_(("person", "api", "retry")),
-                SyncRun.created_at > now - MANUAL_WINDOW,
-            )
-            .order_by(SyncRun.created_at)
-        )
-    )
-
-
-def _check_manual_limit(
-    db: Session, dealership_id: int, provider: str, now: datetime, limit: int
-) -> None:
-    starts = manual_starts(db, dealership_id, provider, now)
-    if len(starts) < limit:
-        return
-    free_at = starts[-limit] + MANUAL_WINDOW
-    wait = max(1, round((free_at - now).total_seconds()))
-    raise TooMany(
-        f"{limit} syncs were started by hand within the last hour. The next one can start in "
-        f"{max(1, round(wait / 60))} min; scheduled syncs go on as planned.",
-        retry_after=wait,
-    )
-
-
-def enqueue_later(db: Session, run_id: int, attempt: int, queue: JobQueue, clock: Clock) -> None:
-    """Notes the enqueueing and does it after the commit; a queue that is down is no error here,
-    because the sweeper enqueues what was not claimed."""
-    db.execute(
-        update(SyncRun)
-        .where(SyncRun.id == run_id)
-        .values(enqueued_at=clock.now(), job_id=f"sync-{run_id}-{attempt}")
-        .execution_options(synchronize_session=False)
-    )
-
-    def send() -> None:
-        try:
-            queue.sync(run_id, attempt)
-        except QueueDown:
-            return
-
-    db.info["after_commit"].append(send)
 
 
 def get(db: Session, run_id: int) -> SyncRun:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.log import get_logger
 from app.models import SyncRun
 from app.services.ports import Clock, JobQueue
-from app.services.sync.runs import enqueue_later
+from app.services.sync.opening import enqueue_later
 
 log = get_logger(__name__)
 CLAIM_WITHIN = timedelta(seconds=10)

@@ -14,10 +14,10 @@ from app.db import reading, unit_of_work
 from app.models import SyncItem, SyncRun, Vehicle
 from app.parts import SystemClock
 from app.services.errors import RecordRefused
-from app.services.sync import engine, runs
+from app.services.sync import engine, opening, runs, work
 from app.services.sync.connection import Connection
+from app.services.sync.opening import Starter
 from app.services.sync.protocol import Ask, Draft, Page
-from app.services.sync.runs import Starter
 from tests.factories import dealership
 
 
@@ -93,8 +93,8 @@ class Yard:
         self.scope = {"environment": "Test", "yard": "", "account": "a"}
 
     @property
-    def ports(self) -> engine.Ports:
-        return engine.Ports(
+    def ports(self) -> work.Ports:
+        return work.Ports(
             clock=self.clock,
             queue=self.queue,
             connect=self._connect,
@@ -112,7 +112,7 @@ class Yard:
 
     def open(self) -> int:
         with unit_of_work(self.dealership.id) as db:
-            return runs.open_run(
+            return opening.open_run(
                 db,
                 dealership_id=self.dealership.id,
                 provider="demo",

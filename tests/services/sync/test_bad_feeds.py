@@ -1,4 +1,4 @@
-"""Every bad feed of the simulator through the real engine: a clear message, no vehicle lost or torn.
+"""Every bad feed of the simulator through the real engine: clear words, no vehicle lost.
 
 Issue 1 ("Bad input"), rows 48 to 63 and 78. The table below must know every scenario there is.
 """
@@ -23,8 +23,8 @@ from app.parts import parts
 from app.services import credentials
 from app.services.audit import Actor
 from app.services.credential_input import CredentialInput
-from app.services.sync import engine, runs
-from app.services.sync.runs import Starter
+from app.services.sync import engine, opening, runs
+from app.services.sync.opening import Starter
 from app.simulator import SCENARIOS, RunningSimulator, running_simulator
 from tests import factories
 from tests.services.sync.memory import NoQueue
@@ -163,7 +163,7 @@ class Lot:
 
     def _open(self) -> int:
         with unit_of_work(self.id) as db:
-            return runs.open_run(
+            return opening.open_run(
                 db,
                 dealership_id=self.id,
                 provider="easycars",

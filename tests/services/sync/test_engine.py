@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from app.db import ALL_DEALERSHIPS, reading, unit_of_work
 from app.models import ExternalLink, SyncItem, SyncRun, Vehicle
 from app.services.errors import AlreadyRunning, LeaseLost
-from app.services.sync import engine, runs
+from app.services.sync import engine, runs, work
 from tests.services.sync.memory import Yard
 
 pytestmark = [pytest.mark.both_databases]
@@ -241,12 +241,12 @@ def die_in_batch(yard: Yard, run_id: int, batch: int) -> None:
             raise Died
         return original(*args)
 
-    original, engine.write_batch = engine.write_batch, write
+    original, work.write_batch = work.write_batch, write
     try:
         with pytest.raises(Died):
             engine.execute(run_id, "first", yard.ports)
     finally:
-        engine.write_batch = original
+        work.write_batch = original
 
 
 def expire(run_id: int) -> None:
@@ -269,17 +269,17 @@ def test_former_owner_cannot_write_after_a_takeover(yard: Yard) -> None:
 def test_cancel_stops_after_the_batch_and_keeps_what_was_done(yard: Yard) -> None:
     yard.stream.feed = [car(n) for n in range(200)]
     run_id = yard.open()
-    original = engine.write_batch
+    original = work.write_batch
 
     def write(*args: object) -> object:
         cancel(yard, run_id)
         return original(*args)
 
-    engine.write_batch = write
+    work.write_batch = write
     try:
         engine.execute(run_id, "test", yard.ports)
     finally:
-        engine.write_batch = original
+        work.write_batch = original
     run = yard.run(run_id)
     assert run.status == "cancelled"
     assert len(yard.vehicles()) == run.created < 200

@@ -1,0 +1,165 @@
+"""What one run carries along, and its transactions.
+
+Every batch is one transaction: rows, counters and the check of the lease commit together or not
+at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, type_coerce
+from sqlalchemy.orm import Session
+from sqlalchemy.types import NULLTYPE
+
+from app.db import reading, unit_of_work
+from app.models import SyncItem, SyncRun
+from app.services.ports import Clock, JobQueue
+from app.services.sync import runs
+from app.services.sync.apply import write_batch
+from app.services.sync.changes import Change
+from app.services.sync.collect import KnownLink
+from app.services.sync.connection import Connection
+from app.services.sync.guards import Limits
+from app.services.sync.heart import Heart
+from app.services.sync.rows import Target
+from app.services.sync.runs import Lease
+from app.services.sync.targets import LINKS
+
+CALLS_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the engine needs from outside."""
+
+    clock: Clock
+    queue: JobQueue
+    connect: Callable[[Connection], Any]
+    open_connection: Callable[[Session, SyncRun], Connection]
+    after_sync: Callable[[Session, int, int], dict[str, Any]]
+    batch_size: int = 1000
+
+
+@dataclass
+class Work:
+    """Everything that one run carries along."""
+
+    lease: Lease
+    ports: Ports
+    heart: Heart
+    connection: Connection
+    target: Target
+    known: list[KnownLink]
+    already: frozenset[str]
+
+    @property
+    def now(self) -> datetime:
+        return self.ports.clock.now()
+
+    @property
+    def dealership_id(self) -> int:
+        return self.lease.dealership_id
+
+
+@dataclass
+class Journal:
+    """What is told about the outside of a run, however it ends."""
+
+    connection: Connection | None = None
+
+    def as_columns(self) -> dict[str, Any]:
+        """`request_payload` and `response_summary`; neither holds a secret (trap T3)."""
+        if self.connection is None:
+            return {}
+        calls = self.connection.calls
+        asked = self.connection.ask
+        return {
+            "request_payload": {
+                "stream": self.connection.stream.key,
+                "environment": asked.environment,
+                **asked.filters,
+            },
+            "response_summary": {
+                "bytes": sum(call.get("bytes") or 0 for call in calls),
+                "calls": calls[-CALLS_KEPT:],
+            },
+        }
+
+
+def prepare(lease: Lease, ports: Ports, heart: Heart, journal: Journal) -> Work:
+    """Opens the keys and looks up what is known; one short read."""
+    with reading(lease.dealership_id) as session:
+        run = runs.get(session, lease.run_id)
+        opened = journal.connection = ports.open_connection(session, run)
+        target = Target(
+            lease.dealership_id, run.id, run.provider, opened.stream, opened.ask.environment
+        )
+        return Work(
+            lease=lease,
+            ports=ports,
+            heart=heart,
+            connection=opened,
+            target=target,
+            known=_known_links(session, target),
+            already=_already_done(session, lease),
+        )
+
+
+def _known_links(session: Session, target: Target) -> list[KnownLink]:
+    found = session.execute(
+        select(
+            LINKS.c.id,
+            LINKS.c.entity_id,
+            LINKS.c.external_id,
+            # As the driver gives it: both give bytes, and these are all links of the dealership.
+            type_coerce(LINKS.c.content_hash, NULLTYPE),
+            LINKS.c.missing_runs,
+        ).where(
+            LINKS.c.dealership_id == target.dealership_id,
+            LINKS.c.provider == target.provider,
+            LINKS.c.stream == target.stream.key,
+            LINKS.c.environment == target.environment,
+        )
+    )
+    return list(map(KnownLink._make, found.all()))
+
+
+def _already_done(session: Session, lease: Lease) -> frozenset[str]:
+    """Rows that a former owner of this run decided: empty unless this is a take-over."""
+    if lease.attempt == 1:
+        return frozenset()
+    query = select(SyncItem.external_id).where(
+        SyncItem.run_id == lease.run_id, SyncItem.dealership_id == lease.dealership_id
+    )
+    return frozenset(session.scalars(query))
+
+
+@contextmanager
+def batch(work: Work) -> Iterator[tuple[Session, Counter[str], dict[str, Any]]]:
+    """One transaction of the run: counters and lease are checked and written with the rows."""
+    work.heart.check()
+    with unit_of_work(work.dealership_id) as session:
+        adds: Counter[str] = Counter()
+        changes: dict[str, Any] = {}
+        yield session, adds, changes
+        runs.checkpoint(session, work.lease, changes=changes, adds=adds, now=work.now)
+
+
+def progress(work: Work, **changes: Any) -> None:
+    with batch(work) as (_, __, written):
+        written.update(changes)
+
+
+def write(session: Session, work: Work, changes: Sequence[Change]) -> Counter[str]:
+    fresh = [change for change in changes if change.external_id not in work.already]
+    return write_batch(session, work.target, fresh, work.now)
+
+
+def limits_of(work: Work) -> Limits:
+    return Limits(newest_year=work.now.year + 2)
