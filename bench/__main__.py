@@ -54,7 +54,7 @@ def _measure(asked: argparse.Namespace) -> Iterator[Figure]:
         for stage in prepared:
             for size in asked.sizes:
                 running.stock("set_vehicles", count=size)
-                stage.feed.open().read()
+                stage.feed.body()
                 for line in (name for name in BY_SIZE if name in asked.lines):
                     yield BY_SIZE[line](stage, size, asked.rounds)
             for line in (name for name in ONCE if name in asked.lines):

@@ -12,6 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from operator import itemgetter
@@ -31,7 +32,7 @@ from app.simulator import (
 
 CHUNK = 64 * 1024
 AT_ONCE = 5
-THUMBNAIL = (480, 480)
+LONGEST_SIDE = 480
 COLUMNS = {
     "YardCode": "text", "Make": "text", "Model": "text", "Badge": "text", "RegoNum": "text",
     "VIN": "text", "Price": "numeric", "YearGroup": "integer", "Odometer": "integer",
@@ -58,19 +59,24 @@ class Feed:
     def of(cls, base_url: str) -> Feed:
         host = urlsplit(base_url).netloc
         pair = urlencode({"ClientID": DEMO_CLIENT_ID, "ClientSecret": DEMO_CLIENT_SECRET})
-        answer = _ask(host, f"/TestECService/StockService/RequestToken?{pair}", b"", {})
-        return cls(host, json.loads(answer.read())["Token"])
+        path = f"/TestECService/StockService/RequestToken?{pair}"
+        with _answer(host, path, b"", {}) as answer:
+            return cls(host, json.loads(answer.read())["Token"])
 
-    def open(self) -> HTTPResponse:
+    def _open(self) -> AbstractContextManager[HTTPResponse]:
         account = {"AccountNumber": DEMO_ACCOUNT_NUMBER, "AccountSecret": DEMO_ACCOUNT_SECRET}
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         path = "/TestECService/StockService/GetAdvertisementStocks"
-        return _ask(self.host, path, json.dumps(account).encode(), headers)
+        return _answer(self.host, path, json.dumps(account).encode(), headers)
+
+    def body(self) -> bytes:
+        with self._open() as answer:
+            return answer.read()
 
     def chunks(self) -> Iterator[bytes]:
-        answer = self.open()
-        while chunk := answer.read(CHUNK):
-            yield chunk
+        with self._open() as answer:
+            while chunk := answer.read(CHUNK):
+                yield chunk
 
     def rows(self) -> Iterator[bytes]:
         """The bytes of each element while the answer arrives."""
@@ -82,15 +88,19 @@ class Feed:
 
     def image_lists(self) -> list[str]:
         """The photo addresses of each vehicle, as the list holds them."""
-        return [item["ImageURLs"] for item in orjson.loads(self.open().read())["StockList"]]
+        return [item["ImageURLs"] for item in orjson.loads(self.body())["StockList"]]
 
 
-def _ask(host: str, path: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+@contextmanager
+def _answer(host: str, path: str, body: bytes, headers: dict[str, str]) -> Iterator[HTTPResponse]:
     link = HTTPConnection(host, timeout=120)
-    link.request("POST", path, body, headers)
-    answer = link.getresponse()
-    assert answer.status == 200, answer.read()
-    return answer
+    try:
+        link.request("POST", path, body, headers)
+        answer = link.getresponse()
+        assert answer.status == 200, answer.read()
+        yield answer
+    finally:
+        link.close()
 
 
 # -- Stock -------------------------------------------------------------------------------------
@@ -103,7 +113,7 @@ def split_and_hash(feed: Feed) -> int:
 
 
 def _parsed(feed: Feed) -> list[tuple[object, ...]]:
-    items = orjson.loads(feed.open().read())["StockList"]
+    items = orjson.loads(feed.body())["StockList"]
     return [(item["StockNumber"], orjson.dumps(item).decode(), *_PICK(item)) for item in items]
 
 
@@ -173,6 +183,7 @@ def _keep_photo(content: bytes, folder: Path) -> None:
     name = hashlib.sha256(content).hexdigest()
     (folder / name).write_bytes(content)
     image = Image.open(io.BytesIO(content))
-    image.draft("RGB", THUMBNAIL)
-    image.thumbnail(THUMBNAIL)
+    scale = LONGEST_SIDE / max(image.size)
+    # Decoded at a half or a quarter of its size: no resizing at all.
+    image.draft("RGB", (round(image.width * scale), round(image.height * scale)))
     image.save(folder / f"{name}.webp", "WEBP", method=0)

@@ -38,7 +38,7 @@ def changed(stage: Stage, size: int, rounds: int) -> Figure:
 
     def change() -> None:
         stage.simulator.stock("change_prices", percent=1)
-        stage.feed.open().read()
+        stage.feed.body()
 
     def sync() -> None:
         assert 0 < stage.sync()["updated"] <= max(1, size // 100)
