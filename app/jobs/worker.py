@@ -54,7 +54,8 @@ def work(names: Sequence[str]) -> None:
             job_monitoring_interval=MONITORING_S,
         )
         settle()
-        worker.work(logging_level=settings.log_level, with_scheduler=False)
+        # Our own lines tell of runs; RQ's would bury them every few seconds.
+        worker.work(logging_level="WARNING", with_scheduler=False)
 
 
 def settle() -> None:

@@ -124,8 +124,9 @@ class SyncRun(TenantOwned, Base):
 
     @property
     def done(self) -> int:
-        """Rows of the feed that are decided; missing ones are not in the feed."""
-        return self.created + self.updated + self.unchanged + self.failed + self.held
+        """Rows of the feed that are decided. Held removals are not rows of the feed."""
+        decided = self.created + self.updated + self.unchanged + self.failed + self.held
+        return decided if self.total is None else min(decided, self.total)
 
     @property
     def duration_ms(self) -> int | None:

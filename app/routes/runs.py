@@ -27,12 +27,13 @@ from app.routes.sync_stock import means
 from app.services import manual_sync, run_items, run_words
 from app.services.errors import AlreadyRunning, NotFound
 from app.services.run_items import ItemPage
-from app.services.sync import runs
+from app.services.sync import approval, runs
 from app.templating import NavItem
 
 bp = Blueprint("runs", __name__)
 bp.add_app_template_global(page_at)
 PAGE = "/d/<slug>/runs/<int(max=2147483647):run_id>"
+APPROVE_WORD = "remove"
 
 
 @bp.get(PAGE)
@@ -178,5 +179,47 @@ def retry(run_id: int) -> ResponseReturnValue:
             ).id
     except AlreadyRunning as running:
         flash(running.user_message, "info")
+        started = running.run_id
+    return redirect(url_for(".show", run_id=started), 303)
+
+
+@bp.get(f"{PAGE}/approve")
+@requires("operator")
+def ask_approval(run_id: int) -> ResponseReturnValue:
+    """What would be let through, by number and row by row, before anybody says yes (T23)."""
+    run = runs.get(db.session(), run_id)
+    return _approval_question(run)
+
+
+def _approval_question(run: SyncRun, wrong: str | None = None) -> str:
+    session = db.session()
+    held = approval.held_by(session, run, parts().clock.now())
+    page = run_items.page(session, run.id, "held", after=key_of_page("after"))
+    return render_template(
+        "runs/approve.html",
+        run=run,
+        held=held,
+        word=APPROVE_WORD if held.removals else None,
+        rows=[(item, run_items.changes(item)) for item in page.items],
+        later=url_for(".ask_approval", run_id=run.id, after=page.after) if page.after else None,
+        errors={"confirm_word": wrong} if wrong else {},
+    )
+
+
+@bp.post(f"{PAGE}/approve")
+@requires("operator")
+def approve(run_id: int) -> ResponseReturnValue:
+    """Starts the sync that applies exactly what was held and shown."""
+    run = runs.get(db.session(), run_id)
+    held = approval.held_by(db.session(), run, parts().clock.now())
+    typed = request.form.get("confirm_word", "").strip().lower()
+    if held.removals and typed != APPROVE_WORD:
+        return _approval_question(run, f"Type {APPROVE_WORD} to confirm."), 422
+    try:
+        with unit_of_work(g.dealership.id) as session:
+            started = manual_sync.approve(session, run_id, actor=current_actor(), means=means()).id
+        flash(f"Approved. {held.total} held changes are being applied.", "success")
+    except AlreadyRunning as running:
+        flash("A sync is running. Approve again when it has ended.", "info")
         started = running.run_id
     return redirect(url_for(".show", run_id=started), 303)

@@ -153,7 +153,6 @@ def save(
     credential.updated_at = clock.now()
     credential.updated_by_id = actor.user_id
     db.add(credential)
-    db.add(credential)
     _flush(db)
     schedule_pause.end(db, dealership_id)
     action = "credentials.update" if found else "credentials.save"

@@ -14,7 +14,7 @@ from app.models import SyncRun
 from app.services import audit
 from app.services.audit import Actor
 from app.services.ports import Clock, JobQueue
-from app.services.sync import opening, runs
+from app.services.sync import approval, opening, runs
 from app.services.sync.opening import MANUAL_WINDOW, Starter
 
 PROVIDER: Final = "easycars"
@@ -68,6 +68,33 @@ def start(
     )
     db.flush()
     _audit(db, actor, "sync.start", run)
+    return run
+
+
+def approve(db: Session, run_id: int, *, actor: Actor, means: Means) -> SyncRun:
+    """Lets through what a run held: opens the sync that does it, and audits who approved what.
+
+    Raises NotFound, NotAllowed (nothing held, too old, approved already) and AlreadyRunning. The
+    hourly limit does not count: a decision must not wait.
+    """
+    held_run = runs.get(db, run_id)
+    held = approval.held_by(db, held_run, means.clock.now())
+    run = opening.open_run(
+        db,
+        dealership_id=held_run.dealership_id,
+        provider=held_run.provider,
+        stream=held_run.stream,
+        starter=Starter(actor.label, "person", actor.user_id, actor.request_id),
+        queue=means.queue,
+        clock=means.clock,
+        parent_id=run_id,
+        scope={approval.APPROVES: run_id},
+    )
+    details = {"heldBy": run_id, "removals": held.removals, "values": held.values}
+    audit.record(
+        db, actor, "sync.approve", f"stock run {run.id}", details,
+        dealership_id=held_run.dealership_id,
+    )  # fmt: skip
     return run
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from app.services.errors import RecordRefused
 from app.services.sync.collect import Collected, KnownLink, Row
-from app.services.sync.guards import Limits, check_values, clean_new
+from app.services.sync.guards import Guards, clean_new
 from app.services.sync.plan import Decision, Owner, Policy, Verb, decide
 from app.services.sync.protocol import Draft, Stream, Warned
 from app.services.sync.targets import Existing, HandMade
@@ -89,7 +89,7 @@ def plan_rows(
     existing: Mapping[str, Existing],
     matcher: Matcher,
     stream: Stream,
-    limits: Limits,
+    guards: Guards,
 ) -> list[Change]:
     """Decides each row; `existing` is keyed by the link's own external id."""
     changes = []
@@ -101,14 +101,14 @@ def plan_rows(
         link = matcher.link_of(read.draft)
         record = existing.get(link.external_id) if link else None
         if record is None:
-            changes.append(_plan_new(read.draft, read.row, matcher.hand_made, limits))
+            changes.append(_plan_new(read.draft, read.row, matcher.hand_made, guards))
         else:
-            changes.append(_plan_known(read.draft, read.row, record, stream, limits))
+            changes.append(_plan_known(read.draft, read.row, record, stream, guards))
     return changes
 
 
-def _plan_new(draft: Draft, row: Row, hand_made: HandMade, limits: Limits) -> Change:
-    values, odd = clean_new(draft.values, limits)
+def _plan_new(draft: Draft, row: Row, hand_made: HandMade, guards: Guards) -> Change:
+    values, odd = clean_new(draft.values, guards.limits)
     warnings = [*draft.warnings, *odd]
     if twin := hand_made.twin_of(values):
         warnings.append(Warned("stock_number", twin))
@@ -122,7 +122,7 @@ def _plan_new(draft: Draft, row: Row, hand_made: HandMade, limits: Limits) -> Ch
     )
 
 
-def _plan_known(draft: Draft, row: Row, record: Existing, stream: Stream, limits: Limits) -> Change:
+def _plan_known(draft: Draft, row: Row, record: Existing, stream: Stream, guards: Guards) -> Change:
     spelling = not record.missing_runs and bool(record.raw)
     if spelling and stream.same_content(record.raw, row.raw):
         decision = Decision(Verb.SAME, agreed=record.agreed)
@@ -136,7 +136,8 @@ def _plan_known(draft: Draft, row: Row, record: Existing, stream: Stream, limits
         _policy(record),
         missing_runs=record.missing_runs,
     )
-    decision = _with_photos(check_values(decision, record.local, limits), draft, record)
+    judged = guards.judge(draft.external_id, decision, record.local)
+    decision = _with_photos(judged, draft, record)
     return Change(draft.external_id, draft.label, decision, draft, row, record, draft.warnings)
 
 

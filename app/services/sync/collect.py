@@ -10,16 +10,19 @@ import struct
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from types import TracebackType
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 from app.services.sync.protocol import Ask, Stream
 
 DIGEST_BYTES = 16
 _HEAD = struct.Struct(f">II{DIGEST_BYTES}s")
+
+Item = TypeVar("Item")
 
 
 class KnownLink(NamedTuple):
@@ -89,6 +92,7 @@ class Collected:
     equal: set[str] = field(default_factory=set)
     returned: list[KnownLink] = field(default_factory=list)
     numbers: Counter[str] = field(default_factory=Counter)
+    unidentified: int = 0
     warnings: list[str] = field(default_factory=list)
 
     def restart(self) -> None:
@@ -98,6 +102,7 @@ class Collected:
         self.equal.clear()
         self.returned.clear()
         self.numbers.clear()
+        self.unidentified = 0
 
     @property
     def present(self) -> set[str]:
@@ -137,6 +142,17 @@ def _sort_in(
 
 def _set_aside(stream: Stream, row: Row, into: Collected) -> None:
     number = stream.external_id(row.raw)
-    if number is not None:
+    if number is None:
+        into.unidentified += 1
+    else:
         into.numbers[number] += 1
     into.spool.add(row)
+
+
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items; the next is made by a thread while the caller works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="reader") as thread:
+        waiting = thread.submit(next, items, None)
+        while (item := waiting.result()) is not None:
+            waiting = thread.submit(next, items, None)
+            yield item

@@ -9,7 +9,7 @@ an item in this run are not decided twice.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from app.db import ALL_DEALERSHIPS, db, reading, unit_of_work
 from app.log import bound, get_logger
@@ -17,12 +17,12 @@ from app.services import schedule_pause
 from app.services.errors import CredentialsRejected, HubError, LeaseLost, RunCancelled
 from app.services.sync import ending, runs
 from app.services.sync.changes import Matcher, Read, plan_rows, read_rows
-from app.services.sync.collect import Collected, Spool, collect
+from app.services.sync.collect import Collected, Spool, collect, one_ahead
 from app.services.sync.heart import Heart
 from app.services.sync.removal import remove, restore
 from app.services.sync.runs import Lease, Outcome
 from app.services.sync.targets import hand_made, load_existing, vins_of
-from app.services.sync.work import Journal, Ports, Work, batch, limits_of, prepare, progress, write
+from app.services.sync.work import Journal, Ports, Work, batch, prepare, progress, write
 
 log = get_logger(__name__)
 PROGRESS_EVERY_S = 0.5
@@ -97,15 +97,24 @@ def _fetch(work: Work, collected: Collected) -> None:
 def _apply(work: Work, collected: Collected) -> None:
     if collected.spool.count:
         matcher = _matcher(work, collected)
-        for rows in collected.spool.batches(work.ports.batch_size):
-            reads = read_rows(work.target.stream, rows, collected)
+        for reads in _reads(work, collected):
             with batch(work) as (session, adds, _):
                 existing = load_existing(
                     session, work.target.stream, work.dealership_id, _links_of(reads, matcher)
                 )
-                changes = plan_rows(reads, existing, matcher, work.target.stream, limits_of(work))
+                changes = plan_rows(reads, existing, matcher, work.target.stream, work.guards)
                 adds.update(write(session, work, changes))
     restore(work, collected)
+
+
+def _reads(work: Work, collected: Collected) -> Iterator[list[Read]]:
+    """Batches of read rows; the next is read while PostgreSQL writes. SQLite writes in our own
+    process and lets go of the interpreter for each row: there a second thread is a brake."""
+    reads = (
+        read_rows(work.target.stream, rows, collected)
+        for rows in collected.spool.batches(work.ports.batch_size)
+    )
+    return one_ahead(reads) if db.engine.dialect.name == "postgresql" else reads
 
 
 def _links_of(reads: Sequence[Read], matcher: Matcher) -> list[int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.services.sync.plan import Decision, Verb
@@ -24,12 +25,44 @@ class Limits:
     removals_share: float = REMOVALS_SHARE
 
 
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """The limits, and what a person approved: external id → the shown values."""
+
+    limits: Limits
+    approved: Mapping[str, Values] = field(default_factory=dict)
+
+    def judge(self, external_id: str, decision: Decision, local: Values | None) -> Decision:
+        """The decision, or a hold. Only exactly what was shown counts as approved."""
+        judged = check_values(decision, local, self.limits)
+        held = judged.verb is Verb.HOLD and decision.verb is not Verb.HOLD
+        if held and self.approved.get(external_id) == decision.after:
+            return decision
+        return judged
+
+    def lets_go(self, external_id: str) -> bool:
+        """Whether the removal of this record was approved."""
+        return "lifecycle" in self.approved.get(external_id, {})
+
+
 def hold_removals(
-    *, listed: int, newly_absent: int, feed_total: int, scope_changed: bool, limits: Limits
+    *,
+    listed: int,
+    newly_absent: int,
+    feed_total: int,
+    unidentified: int,
+    scope_changed: bool,
+    limits: Limits,
 ) -> str | None:
-    """Why the removals of this run must wait, or None. An empty feed always waits."""
+    """Why the removals of this run must wait, or None. An empty feed always waits.
+
+    `unidentified`: rows of the feed without a readable number; any of the absent vehicles may
+    be one of them.
+    """
     if newly_absent == 0:
         return None
+    if unidentified:
+        return f"{unidentified} of the feed's rows have no stock number and may be these vehicles."
     if scope_changed:
         return "The account, environment or yard of the connection changed since the last sync."
     if feed_total == 0:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -40,10 +42,12 @@ def open_run(  # noqa: PLR0913 - one keyword for each fact of the run
     mode: str = "sync",
     due_at: datetime | None = None,
     parent_id: int | None = None,
+    scope: Mapping[str, Any] | None = None,
     hourly_limit: int | None = None,
 ) -> SyncRun:
     """Opens a run and enqueues it after the commit.
 
+    `scope` tells the engine more about the run, such as what it approves.
     `hourly_limit`: starts by persons and programs within an hour (row B-2b.16); None: no limit.
     Raises NotConfigured, TooMany, or AlreadyRunning with the id of the run that is active: the
     partial unique index decides, so two clicks at once start one run.
@@ -64,6 +68,7 @@ def open_run(  # noqa: PLR0913 - one keyword for each fact of the run
         credential_id=credential_id,
         due_at=due_at,
         parent_id=parent_id,
+        scope=dict(scope or {}),
         created_at=clock.now(),
     )
     try:
@@ -119,6 +124,7 @@ def manual_starts(db: Session, dealership_id: int, provider: str, now: datetime)
                 SyncRun.provider == provider,
                 SyncRun.user_id.is_not(None),
                 SyncRun.trigger.in_(("person", "api", "retry")),
+                or_(SyncRun.parent_id.is_(None), SyncRun.trigger == "retry"),
                 SyncRun.created_at > now - MANUAL_WINDOW,
             )
             .order_by(SyncRun.created_at)

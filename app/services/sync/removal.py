@@ -17,7 +17,7 @@ from app.services.sync.collect import Collected, KnownLink
 from app.services.sync.guards import hold_removals
 from app.services.sync.plan import MISSING_RUNS_BEFORE_OFF_MARKET, Decision, Verb, decide
 from app.services.sync.targets import LINKS, Existing, load_existing
-from app.services.sync.work import Work, batch, limits_of, write
+from app.services.sync.work import Work, batch, write
 
 
 def restore(work: Work, collected: Collected) -> None:
@@ -44,18 +44,19 @@ def remove(work: Work, collected: Collected) -> str | None:
     if collected.spool.count:
         relinked = _relinked(work)
         gone = [link for link in gone if link.link_id not in relinked]
-    held = _removal_guard(work, collected, gone)
+    approved = [link for link in gone if work.guards.lets_go(link.external_id)]
+    _each(work, approved, _let_go)
+    others = [link for link in gone if not work.guards.lets_go(link.external_id)]
+    held = _removal_guard(work, collected, others)
     if held is None:
-        _each(
-            work,
-            gone,
-            lambda record: decide(
-                record.agreed, record.local, None, missing_runs=record.missing_runs
-            ),
-        )
+        _each(work, others, _let_go)
     else:
-        _each(work, gone, lambda record: _held_removal(record.local["lifecycle"], held))
+        _each(work, others, lambda record: _held_removal(record.local["lifecycle"], held))
     return held
+
+
+def _let_go(record: Existing) -> Decision:
+    return decide(record.agreed, record.local, None, missing_runs=record.missing_runs)
 
 
 def _gone(work: Work, present: Set[str]) -> list[KnownLink]:
@@ -94,8 +95,9 @@ def _removal_guard(work: Work, collected: Collected, gone: Sequence[KnownLink]) 
         listed=listed,
         newly_absent=sum(1 for link in gone if not link.missing_runs),
         feed_total=collected.total,
+        unidentified=collected.unidentified,
         scope_changed=changed,
-        limits=limits_of(work),
+        limits=work.guards.limits,
     )
 
 

@@ -22,10 +22,11 @@ from app.models import SyncItem, SyncRun
 from app.services.ports import Clock, JobQueue
 from app.services.sync import runs
 from app.services.sync.apply import write_batch
+from app.services.sync.approval import approved_changes
 from app.services.sync.changes import Change
 from app.services.sync.collect import KnownLink
 from app.services.sync.connection import Connection
-from app.services.sync.guards import Limits
+from app.services.sync.guards import Guards, Limits
 from app.services.sync.heart import Heart
 from app.services.sync.rows import Target
 from app.services.sync.runs import Lease
@@ -57,6 +58,7 @@ class Work:
     target: Target
     known: list[KnownLink]
     already: frozenset[str]
+    guards: Guards
 
     @property
     def now(self) -> datetime:
@@ -108,6 +110,9 @@ def prepare(lease: Lease, ports: Ports, heart: Heart, journal: Journal) -> Work:
             target=target,
             known=_known_links(session, target),
             already=_already_done(session, lease),
+            guards=Guards(
+                Limits(newest_year=ports.clock.now().year + 2), approved_changes(session, run)
+            ),
         )
 
 
@@ -159,7 +164,3 @@ def progress(work: Work, **changes: Any) -> None:
 def write(session: Session, work: Work, changes: Sequence[Change]) -> Counter[str]:
     fresh = [change for change in changes if change.external_id not in work.already]
     return write_batch(session, work.target, fresh, work.now)
-
-
-def limits_of(work: Work) -> Limits:
-    return Limits(newest_year=work.now.year + 2)

@@ -10,8 +10,10 @@ from sqlalchemy import func, select, update
 
 from app.db import ALL_DEALERSHIPS, reading, unit_of_work
 from app.models import ExternalLink, SyncItem, SyncRun, Vehicle
-from app.services.errors import AlreadyRunning, LeaseLost
+from app.services import manual_sync
+from app.services.errors import AlreadyRunning, LeaseLost, NotAllowed
 from app.services.sync import engine, runs, work
+from tests.factories import ACTOR
 from tests.services.sync.memory import Yard
 
 pytestmark = [pytest.mark.both_databases]
@@ -288,3 +290,73 @@ def test_cancel_stops_after_the_batch_and_keeps_what_was_done(yard: Yard) -> Non
 def cancel(yard: Yard, run_id: int) -> None:
     with unit_of_work(yard.dealership.id) as db:
         runs.cancel(db, runs.get(db, run_id), yard.clock)
+
+
+def approve(yard: Yard, held_by: SyncRun) -> SyncRun:
+    with unit_of_work(yard.dealership.id) as db:
+        run_id = manual_sync.approve(
+            db,
+            held_by.id,
+            actor=ACTOR,
+            means=manual_sync.Means(yard.queue, yard.clock, hourly_limit=1),
+        ).id
+    engine.execute(run_id, "test", yard.ports)
+    return yard.run(run_id)
+
+
+def test_approval_removes_exactly_the_shown_set(yard: Yard) -> None:
+    everything = [car(n) for n in range(30)]
+    yard.stream.feed = everything
+    yard.sync()
+    yard.stream.feed = everything[:15]
+    held = yard.sync()
+    yard.stream.feed = everything[:14]
+    run = approve(yard, held)
+    gone = {name for name, v in yard.vehicles().items() if v.lifecycle == "missing"}
+    assert (run.missing, run.held) == (16, 0)
+    assert gone == {f"S{n}" for n in range(14, 30)}
+
+
+def test_approval_of_an_empty_feed_takes_all_off(yard: Yard) -> None:
+    yard.stream.feed = [car(n) for n in range(5)]
+    yard.sync()
+    yard.stream.feed = []
+    assert approve(yard, yard.sync()).missing == 5
+
+
+def test_approved_value_is_written_and_another_one_is_held_again(yard: Yard) -> None:
+    yard.stream.feed = [car(1, price_cents=3_000_000), car(2, price_cents=3_000_000)]
+    yard.sync()
+    yard.stream.feed = [car(1, price_cents=1_000_000), car(2, price_cents=1_000_000)]
+    held = yard.sync()
+    yard.stream.feed = [car(1, price_cents=1_000_000), car(2, price_cents=900_000)]
+    run = approve(yard, held)
+    prices = {name: vehicle.price_cents for name, vehicle in yard.vehicles().items()}
+    assert prices == {"S1": 1_000_000, "S2": 3_000_000}
+    assert (run.updated, run.held) == (1, 1)
+
+
+@pytest.mark.parametrize("late", ["twice", "after a day", "nothing held"])
+def test_approval_is_for_once_and_for_a_day(yard: Yard, late: str) -> None:
+    yard.stream.feed = [car(1, price_cents=3_000_000)]
+    first = yard.sync()
+    yard.stream.feed = [car(1, price_cents=1_000_000)]
+    held = yard.sync()
+    if late == "twice":
+        approve(yard, held)
+    if late == "after a day":
+        with unit_of_work(yard.dealership.id) as db:
+            run = runs.get(db, held.id)
+            run.started_at -= timedelta(hours=25)
+            run.completed_at -= timedelta(hours=25)
+    with pytest.raises(NotAllowed):
+        approve(yard, first if late == "nothing held" else held)
+
+
+def test_row_without_a_number_keeps_absent_vehicles_listed(yard: Yard) -> None:
+    yard.stream.feed = [car(n) for n in range(20)]
+    yard.sync()
+    yard.stream.feed = [{"make": "no number"}, *(car(n) for n in range(1, 20))]
+    run = yard.sync()
+    assert (run.failed, run.held, run.missing) == (1, 1, 0)
+    assert yard.vehicles()["S0"].lifecycle == "listed"

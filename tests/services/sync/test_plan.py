@@ -91,23 +91,27 @@ def test_after_applying_the_plan_the_next_one_has_nothing_to_do(agreed: dict, re
 
 
 @pytest.mark.parametrize(
-    ("listed", "absent", "total", "changed", "held"),
+    ("listed", "absent", "total", "unidentified", "changed", "held"),
     [
-        (100, 0, 100, False, False),
-        (100, 10, 90, False, False),
-        (100, 20, 80, False, False),
-        (100, 21, 79, False, True),
-        (1000, 21, 979, False, False),
-        (3, 3, 0, False, True),
-        (100, 1, 99, True, True),
-        (0, 0, 0, False, False),
+        (100, 0, 100, 0, False, False),
+        (100, 10, 90, 0, False, False),
+        (100, 20, 80, 0, False, False),
+        (100, 21, 79, 0, False, True),
+        (1000, 21, 979, 0, False, False),
+        (3, 3, 0, 0, False, True),
+        (100, 1, 99, 0, True, True),
+        (100, 1, 100, 1, False, True),
+        (0, 0, 0, 0, False, False),
     ],
 )
-def test_removal_guard(listed: int, absent: int, total: int, changed: bool, held: bool) -> None:
+def test_removal_guard(
+    listed: int, absent: int, total: int, unidentified: int, changed: bool, held: bool
+) -> None:
     reason = hold_removals(
         listed=listed,
         newly_absent=absent,
         feed_total=total,
+        unidentified=unidentified,
         scope_changed=changed,
         limits=Limits(newest_year=2028),
     )
