@@ -191,7 +191,7 @@ def _update_vehicles(db: Session, target: Target, changes: Sequence[Change], now
         merged = change.existing.local | change.decision.write
         reason = change.decision.reason if merged["lifecycle"] != "listed" else None
         rows.append(
-            [*row_values(merged), merged["lifecycle"], reason, now, change.existing.entity_id]
+            (*row_values(merged), merged["lifecycle"], reason, now, change.existing.entity_id)
         )
     bulk.update_rows(db, VEHICLES, write_columns(), rows, dealership_id=target.dealership_id)
 
