@@ -103,8 +103,8 @@ TOLD = [
     told("price-drop", "warning", "held because a value looks wrong", held=3),
     told("odometer-falling", "warning", "held because a value looks wrong", held=2),
     told("sold-cars", "success", "3 no longer in the feed", missing=3, updated=3),
-    told("dirty-rows", "warning", "could not be used"),
-    told("bad-rows", "warning", "3 rows could not be used", failed=3),
+    told("dirty-rows", "warning", "could not be used", missing=0),
+    told("bad-rows", "warning", "3 rows could not be used", failed=3, missing=0),
     told("unknown-fields", "success", ""),
     told("missing-fields", "success", ""),
 ]
