@@ -100,10 +100,13 @@ def _update_from_copy(
     cursor: Cursor,
     table: Table,
     columns: Sequence[str],
-    rows: Iterable[tuple[Any, ...]],
+    rows: Sequence[tuple[Any, ...]],
     dealership_id: int,
 ) -> None:
-    """One statement for all rows: eighty parameters each would be read two hundred times."""
+    """One statement for all rows: eighty parameters each would be read two hundred times.
+
+    The keys are named besides: a planner without statistics would read the whole dealership.
+    """
     *changed, key = columns
     names = _quoted(columns)
     sets = ", ".join(f'"{column}" = given."{column}"' for column in changed)
@@ -113,8 +116,9 @@ def _update_from_copy(
     _copy(cursor, "given", names, rows)
     cursor.execute(
         f"UPDATE {table.name} SET {sets} FROM given "  # noqa: S608
-        f"WHERE {table.name}.{key} = given.{key} AND {table.name}.dealership_id = %s",
-        (dealership_id,),
+        f"WHERE {table.name}.{key} = given.{key} AND {table.name}.{key} = ANY(%s) "
+        f"AND {table.name}.dealership_id = %s",
+        ([row[-1] for row in rows], dealership_id),
     )
     cursor.execute("DROP TABLE given")
 
