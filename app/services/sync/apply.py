@@ -124,7 +124,7 @@ def _write(db: Session, target: Target, changes: Sequence[Change], moment: datet
     known = by_verb(*QUIET, Verb.UPDATE, Verb.RESTORE, Verb.CONFLICT)
     _update_known(db, target, known, now)
     _update_missing(db, target, by_verb(Verb.MISSING), now)
-    told = [change for change in changes if change.decision.verb not in QUIET]
+    told = [change for change in changes if change.decision.verb not in QUIET or change.warnings]
     _insert_items(db, target, told, placed, now)
 
 

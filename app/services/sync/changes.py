@@ -9,8 +9,11 @@ from app.services.errors import RecordRefused
 from app.services.sync.collect import Collected, KnownLink, Row
 from app.services.sync.guards import Guards, clean_new
 from app.services.sync.plan import Decision, Owner, Policy, Verb, decide
-from app.services.sync.protocol import Draft, Stream, Warned
+from app.services.sync.protocol import Draft, Stream, Values, Warned
 from app.services.sync.targets import Existing, HandMade
+from app.services.vehicle_fields import field_of_source
+
+TITLE_PARTS = frozenset({"make", "model", "badge", "year"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +135,29 @@ def _plan_known(draft: Draft, row: Row, record: Existing, stream: Stream, guards
     decision = decide(
         record.agreed,
         record.local,
-        draft.values,
+        _with_unreadable_kept(draft, record),
         _policy(record),
         missing_runs=record.missing_runs,
     )
     judged = guards.judge(draft.external_id, decision, record.local)
     decision = _with_photos(judged, draft, record)
     return Change(draft.external_id, draft.label, decision, draft, row, record, draft.warnings)
+
+
+def _with_unreadable_kept(draft: Draft, record: Existing) -> Values:
+    """A value that cannot be read says nothing about the vehicle: what was agreed stays."""
+    named = {_own_name(warned.field) for warned in draft.warnings}
+    left_out = (named & record.agreed.keys()) - draft.values.keys()
+    if left_out & TITLE_PARTS:
+        left_out.add("title")
+    kept = {name: record.agreed[name] for name in left_out if name in record.agreed}
+    return {**draft.values, **kept}
+
+
+def _own_name(name: str) -> str:
+    """Warnings name our field, or the vendor's where reading failed already."""
+    found = field_of_source(name)
+    return found.name if found else name
 
 
 def _policy(record: Existing) -> Policy:
