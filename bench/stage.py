@@ -50,6 +50,9 @@ class Stage:
         """One run by the engine, here and now; returns its summary."""
         run_id = self.open_run()
         engine.execute(run_id, "bench", engine_ports(parts()))
+        return self.summary(run_id)
+
+    def summary(self, run_id: int) -> dict[str, Any]:
         with reading(DEALERSHIP) as session:
             return summary(runs.get(session, run_id))
 
