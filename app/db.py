@@ -118,7 +118,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous=NORMAL",
         "foreign_keys=ON",
         "journal_size_limit=67108864",
-        "cache_size=-65536",
+        "cache_size=-16384",  # 16 MB for each connection; more was no faster
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
