@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests import chromium_pack
 
@@ -73,3 +73,17 @@ def launched(chromium: Chromium) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def expect(*args: Any) -> Any:
+    """Playwright's own, imported late: where no browser is found, playwright is absent too."""
+    from playwright.sync_api import expect as waiting
+
+    return waiting(*args)
+
+
+def axe() -> Any:
+    """The accessibility checker, imported late for the same reason."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    return Axe()

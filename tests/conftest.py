@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 import stamina
 from flask import Flask
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 KINDS = ("sqlite", "postgresql")
+
+# Four workers share two cores: how long a draw takes says nothing about the code.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
 from sqlalchemy import ColumnElement, select
 
 from app import simulator as double
 from app.models import SyncRun
+from tests.browsers import expect
 from tests.e2e import kills
 from tests.e2e.browsing import ACTIVE, ENDED, admin_of, at
 from tests.e2e.people import Place, place

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
 
+from tests.browsers import expect
 from tests.e2e.browsing import ACTIVE, ENDED, admin_of, at, sign_in
 from tests.e2e.people import Place
 from tests.e2e.stack import Stack

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from playwright.sync_api import expect
 
+from tests.browsers import expect
 from tests.e2e import kills
 from tests.e2e.browsing import ACTIVE, ENDED, admin_of, at
 from tests.e2e.kills import wait_for

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
 from app.config import Settings
@@ -21,6 +20,7 @@ from app.simulator import (
     running_simulator,
 )
 from tests import factories
+from tests.browsers import axe
 from tests.conftest import invented_settings
 
 if TYPE_CHECKING:
@@ -108,6 +108,6 @@ def test_the_page_fits_every_screen_and_reader(settings_page: Page) -> None:
         assert settings_page.evaluate("document.documentElement.scrollWidth") <= width
     for scheme in ("light", "dark"):
         settings_page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        violations = Axe().run(settings_page).response["violations"]
+        violations = axe().run(settings_page).response["violations"]
         serious = [v for v in violations if v["impact"] in {"serious", "critical"}]
         assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in serious] == [], scheme

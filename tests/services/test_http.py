@@ -196,10 +196,12 @@ def test_an_answering_host_does_not_open_the_breaker(trouble):
 
 
 def test_refused_connection():
-    with scripted(STOCK) as server:
-        address = server.base_url
-    with pytest.raises(HostFailed, match=r"refuses connections at 127\.0\.0\.1") as caught:
-        fetch(outside(address))
+    # Bound and not listening: it refuses, and no other test can get the port meanwhile.
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{reserved.getsockname()[1]}/TestECService"
+        with pytest.raises(HostFailed, match=r"refuses connections at 127\.0\.0\.1") as caught:
+            fetch(outside(address))
     assert caught.value.sent is False
 
 
