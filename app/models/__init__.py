@@ -2,29 +2,46 @@
 
 from app.models.accounts import ApiToken, Dealership, Membership, User
 from app.models.audit import AuditEvent
+from app.models.conflicts import Conflict
 from app.models.credentials import EasyCarsCredential
 from app.models.easycars_archive import EasyCarsStockData
+from app.models.go_live import GoLiveStep
 from app.models.links import ExternalLink
+from app.models.outbox import OutboxMessage
 from app.models.photos import MediaObject, Photo
+from app.models.policies import FeedQuestion, MappingVersion, SyncPolicy
 from app.models.schedules import Schedule, SystemSetting
+from app.models.sync_evidence import SyncBefore, SyncPayload
 from app.models.sync_runs import StreamState, SyncItem, SyncRun
+from app.models.vehicle_changes import DuplicatePair, VehicleEdit, VehicleMerge
 from app.models.vehicles import Vehicle
 
 __all__ = [
     "ApiToken",
     "AuditEvent",
+    "Conflict",
     "Dealership",
+    "DuplicatePair",
     "EasyCarsCredential",
     "EasyCarsStockData",
     "ExternalLink",
+    "FeedQuestion",
+    "GoLiveStep",
+    "MappingVersion",
     "MediaObject",
     "Membership",
+    "OutboxMessage",
     "Photo",
     "Schedule",
     "StreamState",
+    "SyncBefore",
     "SyncItem",
+    "SyncPayload",
+    "SyncPolicy",
     "SyncRun",
     "SystemSetting",
     "User",
     "Vehicle",
+    "VehicleEdit",
+    "VehicleMerge",
 ]

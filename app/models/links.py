@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, TenantOwned
@@ -16,7 +16,8 @@ class ExternalLink(TenantOwned, Base):
     """One record of one stream. `agreed` holds the values after the last good sync (design §1).
 
     `content_hash` is the digest of the received bytes; `raw` keeps them, unless the stream has
-    an archive table of its own.
+    an archive table of its own. `kept_outside`: a person keeps the record listed although the
+    feed no longer has it.
     """
 
     __tablename__ = "external_link"
@@ -65,6 +66,7 @@ class ExternalLink(TenantOwned, Base):
     photos_wanted: Mapped[bool] = mapped_column(default=False)
     missing_runs: Mapped[int] = mapped_column(default=0)
     missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    kept_outside: Mapped[bool] = mapped_column(default=False, server_default=false())
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     changed_run_id: Mapped[int | None] = mapped_column(

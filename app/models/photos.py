@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, TenantOwned
@@ -45,6 +53,7 @@ class Photo(TenantOwned, Base):
     vehicle_id: Mapped[int] = mapped_column(ForeignKey("vehicle.id", ondelete="CASCADE"))
     position: Mapped[int] = mapped_column(default=0)
     source_url: Mapped[str | None] = mapped_column(Text)
+    is_hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
     state: Mapped[str] = mapped_column(String(16), default="wanted")
     media_id: Mapped[int | None] = mapped_column(
         ForeignKey("media_object.id", ondelete="SET NULL"), index=True

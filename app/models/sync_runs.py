@@ -136,7 +136,10 @@ class SyncRun(TenantOwned, Base):
 
 
 class SyncItem(TenantOwned, Base):
-    """What a run did to one record: changed fields only, before and after (C8)."""
+    """What a run did to one record: changed fields only, before and after (C8).
+
+    `decision`: what a person said to a held change, "approved" or "kept" (as it was).
+    """
 
     __tablename__ = "sync_item"
     __table_args__ = (
@@ -156,6 +159,9 @@ class SyncItem(TenantOwned, Base):
     after: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
     reason: Mapped[str | None] = mapped_column(Text)
     warnings: Mapped[list[dict[str, Any]] | None] = mapped_column(JsonText)
+    decision: Mapped[str | None] = mapped_column(String(16))
+    decided_by: Mapped[str | None] = mapped_column(String(254))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 

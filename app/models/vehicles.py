@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Date, Index, String, Text
+from sqlalchemy import CheckConstraint, Date, Index, String, Text, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, TenantOwned
@@ -21,6 +21,11 @@ class Vehicle(TenantOwned, Base):
 
     Fields that only some kinds of vehicle have (berths, GVM, axles ...) live in `details`;
     `app/services/vehicle_fields.py` names every field once.
+
+    `is_excluded`: a sync leaves it alone; `is_published`: shops may show it (C28).
+    `photos_ordered`: a person put the photos in order, the feed's order counts no more.
+    `merged_into_id`: the vehicle that this one was merged into; it is in no list until unmerged.
+    `edited_at`: the last edit by a person.
     """
 
     __tablename__ = "vehicle"
@@ -76,6 +81,11 @@ class Vehicle(TenantOwned, Base):
     lifecycle: Mapped[str] = mapped_column(String(16), default="listed")
     lifecycle_reason: Mapped[str | None] = mapped_column(String(300))
     locked_fields: Mapped[list[str]] = mapped_column(JsonText, default=list)
+    is_excluded: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_published: Mapped[bool] = mapped_column(default=True, server_default=true())
+    photos_ordered: Mapped[bool] = mapped_column(default=False, server_default=false())
+    merged_into_id: Mapped[int | None] = mapped_column(index=True)
+    edited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 

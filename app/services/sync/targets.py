@@ -21,13 +21,12 @@ from app.models.vehicles import SOURCES
 from app.services.sync.bulk import json_text
 from app.services.sync.protocol import Stream, Values
 from app.services.vehicle_fields import FIELDS
+from app.services.vehicle_values import DEFAULTS
 
 LINKS: Table = ExternalLink.__table__  # type: ignore[assignment]
 VEHICLES: Table = Vehicle.__table__  # type: ignore[assignment]
 # Sources that no feed has; named one by one, so that an index finds their few rows.
 BY_HAND = tuple(source for source in SOURCES if source != "EasyCars")
-# Columns that are never empty.
-DEFAULTS = {"title": "", "currency": "AUD"}
 
 
 @dataclass(frozen=True, slots=True)
