@@ -94,7 +94,7 @@ def _of_tab(run_id: int, tab: str) -> Select[SyncItem]:
 
 
 def _in_tab(tab: str) -> ColumnElement[bool]:
-    """A conflict whose other fields were written counts as updated too (apply._count)."""
+    """A conflict whose other fields were written counts as updated too (apply.count_of)."""
     by_action = SyncItem.action.in_(ACTIONS.get(tab, ()))
     if tab != "updated":
         return by_action

@@ -72,7 +72,7 @@ def write_batch(
     try:
         with db.begin_nested():
             _write(db, target, changes, now)
-        return _count(changes)
+        return count_of(changes)
     except UNFIT as exc:
         if len(changes) == 1:
             return _write_refusal(db, target, changes[0], exc, now)
@@ -90,20 +90,29 @@ def _write_refusal(
     log.warning(
         "record_failed", run_id=target.run_id, external_id=change.external_id, kind=_kind(exc)
     )
-    refusal = refuse(
+    insert_items(db, target, [unfit(change)], {}, bulk.stored_moment(db, now))
+    return Counter(failed=1)
+
+
+def unfit(change: Change) -> Change:
+    """The record as a failed row, because one of its values does not fit."""
+    return refuse(
         change.external_id,
         change.label,
         "This record could not be stored: a value does not fit. The vehicle stays as it was.",
     )
-    _insert_items(db, target, [refusal], {}, bulk.stored_moment(db, now))
-    return Counter(failed=1)
+
+
+def is_told(change: Change) -> bool:
+    """Whether the run tells of this record by an item."""
+    return change.decision.verb not in QUIET or bool(change.warnings)
 
 
 def _kind(exc: Exception) -> str:
     return type(getattr(exc, "orig", None) or exc).__name__
 
 
-def _count(changes: Sequence[Change]) -> Counter[str]:
+def count_of(changes: Sequence[Change]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for change in changes:
         verb = change.decision.verb
@@ -124,8 +133,8 @@ def _write(db: Session, target: Target, changes: Sequence[Change], moment: datet
     known = by_verb(*QUIET, Verb.UPDATE, Verb.RESTORE, Verb.CONFLICT)
     _update_known(db, target, known, now)
     _update_missing(db, target, by_verb(Verb.MISSING), now)
-    told = [change for change in changes if change.decision.verb not in QUIET or change.warnings]
-    _insert_items(db, target, told, placed, now)
+    told = list(filter(is_told, changes))
+    insert_items(db, target, told, placed, now)
 
 
 def _insert_new(
@@ -244,7 +253,7 @@ def _update_missing(db: Session, target: Target, changes: Sequence[Change], now:
     bulk.update_rows(db, LINKS, ("missing_runs",), again, dealership_id=where)
 
 
-def _insert_items(
+def insert_items(
     db: Session,
     target: Target,
     told: Sequence[Change],
