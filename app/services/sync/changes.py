@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from app.services import mapping
 from app.services.errors import RecordRefused
+from app.services.mapping import NO_RULES, Rules
 from app.services.sync.collect import Collected, KnownLink, Row
 from app.services.sync.guards import Guards, clean_new
-from app.services.sync.plan import Decision, Owner, Policy, Verb, decide
-from app.services.sync.protocol import Draft, Stream, Values, Warned
+from app.services.sync.plan import Decision, Verb, decide
+from app.services.sync.protocol import Draft, Stream, Warned
 from app.services.sync.targets import Existing, HandMade
+from app.services.sync.terms import Terms, folded
 from app.services.vehicle_fields import field_of_source
 
 TITLE_PARTS = frozenset({"make", "model", "badge", "year"})
+PHOTO_LIST = "ImageURLs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +37,26 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Finds the local record of a draft: by number, else by VIN among those that vanished."""
+    """Finds the local record of a draft: by number, else by VIN among those that vanished.
+
+    `yards`: folded codes of the yards whose new vehicles are taken; None for all.
+    """
 
     by_number: Mapping[str, KnownLink]
     vanished_by_vin: Mapping[str, KnownLink]
     hand_made: HandMade
+    yards: Set[str] | None = None
 
     def link_of(self, draft: Draft) -> KnownLink | None:
         known = self.by_number.get(draft.external_id)
         return known or self.vanished_by_vin.get(draft.values.get("vin") or "")
+
+    def foreign_yard(self, draft: Draft) -> str | None:
+        """The yard of a new vehicle when nobody asked for it."""
+        code = draft.values.get("yard_code")
+        if self.yards is None or not isinstance(code, str) or folded(code) in self.yards:
+            return None
+        return code.strip() or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +68,16 @@ class Read:
     refusal: Change | None
 
 
-def read_rows(stream: Stream, rows: Iterable[Row], collected: Collected) -> list[Read]:
-    """Parses and validates; a row that cannot be used costs itself only (row 2.3.8)."""
-    return [_read(stream, row, collected) for row in rows]
+def read_rows(
+    stream: Stream, rows: Iterable[Row], collected: Collected, rules: Rules = NO_RULES
+) -> list[Read]:
+    """Parses, validates and maps; a row that cannot be used costs itself only (row 2.3.8)."""
+    return [_read(stream, row, collected, rules) for row in rows]
 
 
-def _read(stream: Stream, row: Row, collected: Collected) -> Read:
+def _read(stream: Stream, row: Row, collected: Collected, rules: Rules) -> Read:
     try:
-        draft = stream.draft(row.raw)
+        draft = mapping.apply(rules, stream.draft(row.raw))
     except RecordRefused as refusal:
         number = refusal.external_id
         where = f"{number} (row {row.number})" if number else f"(row {row.number})"
@@ -87,12 +105,19 @@ def refuse(external_id: str, label: str, reason: str, row: Row | None = None) ->
     return Change(external_id[:200], label[:300], Decision(Verb.REFUSE, reason=reason), row=row)
 
 
+def leave_alone(external_id: str, label: str) -> Change:
+    """An excluded vehicle: counted as unchanged, and nothing of it is written (C28)."""
+    decision = Decision(Verb.SAME, reason="Excluded from sync.")
+    return Change(external_id[:200], label[:300], decision)
+
+
 def plan_rows(
     reads: Sequence[Read],
     existing: Mapping[str, Existing],
     matcher: Matcher,
     stream: Stream,
     guards: Guards,
+    terms: Terms = Terms(),  # noqa: B008 - frozen
 ) -> list[Change]:
     """Decides each row; `existing` is keyed by the link's own external id."""
     changes = []
@@ -104,65 +129,86 @@ def plan_rows(
         link = matcher.link_of(read.draft)
         record = existing.get(link.external_id) if link else None
         if record is None:
-            changes.append(_plan_new(read.draft, read.row, matcher.hand_made, guards))
+            changes.append(_plan_new(read.draft, read.row, matcher, guards, terms))
+        elif record.excluded:
+            changes.append(leave_alone(read.draft.external_id, read.draft.label))
         else:
-            changes.append(_plan_known(read.draft, read.row, record, stream, guards))
+            changes.append(_plan_known(read.draft, read.row, record, stream, guards, terms))
     return changes
 
 
-def _plan_new(draft: Draft, row: Row, hand_made: HandMade, guards: Guards) -> Change:
+def _plan_new(draft: Draft, row: Row, matcher: Matcher, guards: Guards, terms: Terms) -> Change:
     values, odd = clean_new(draft.values, guards.limits)
     warnings = [*draft.warnings, *odd]
-    if twin := hand_made.twin_of(values):
+    if twin := matcher.hand_made.twin_of(values):
         warnings.append(Warned("stock_number", twin))
+    decision = decide(None, None, values, since=terms.since)
     return Change(
         draft.external_id,
         draft.label,
-        decide(None, None, values),
+        guards.admit(draft.external_id, decision, matcher.foreign_yard(draft)),
         draft=draft,
         row=row,
         warnings=tuple(warnings),
     )
 
 
-def _plan_known(draft: Draft, row: Row, record: Existing, stream: Stream, guards: Guards) -> Change:
-    spelling = not record.missing_runs and bool(record.raw)
-    if spelling and stream.same_content(record.raw, row.raw):
+def _plan_known(
+    draft: Draft, row: Row, record: Existing, stream: Stream, guards: Guards, terms: Terms
+) -> Change:
+    if _is_as_before(row, record, stream, terms):
         decision = Decision(Verb.SAME, agreed=record.agreed)
         return Change(
             draft.external_id, draft.label, decision, draft, row, record, spelling_only=True
         )
+    full = _completed(draft, record)
     decision = decide(
         record.agreed,
         record.local,
-        _with_unreadable_kept(draft, record),
-        _policy(record),
+        full.values,
+        terms.owner,
+        locked=record.locked,
         missing_runs=record.missing_runs,
+        since=terms.since,
     )
     judged = guards.judge(draft.external_id, decision, record.local)
-    decision = _with_photos(judged, draft, record)
-    return Change(draft.external_id, draft.label, decision, draft, row, record, draft.warnings)
+    decision = _with_photos(judged, full, record)
+    return Change(draft.external_id, draft.label, decision, full, row, record, draft.warnings)
 
 
-def _with_unreadable_kept(draft: Draft, record: Existing) -> Values:
-    """A value that cannot be read says nothing about the vehicle: what was agreed stays."""
-    named = {_own_name(warned.field) for warned in draft.warnings}
-    left_out = (named & record.agreed.keys()) - draft.values.keys()
-    if left_out & TITLE_PARTS:
+def _is_as_before(row: Row, record: Existing, stream: Stream, terms: Terms) -> bool:
+    """Only the spelling differs, and nothing but the bytes could have changed the decision."""
+    if terms.anew or record.missing_runs or record.kept_outside or not record.raw:
+        return False
+    return stream.same_content(record.raw, row.raw)
+
+
+def _completed(draft: Draft, record: Existing) -> Draft:
+    """What cannot be read, and names that the row does not have at all, say nothing about the
+    vehicle: what was agreed stays. A name that is there and empty is an answer."""
+    absent = _absent_fields(draft.absent)
+    unreadable = {_own_name(warned.field) for warned in draft.warnings} - draft.values.keys()
+    left_out = (unreadable | absent) & record.agreed.keys()
+    if left_out & (draft.title_parts or TITLE_PARTS):
         left_out.add("title")
     kept = {name: record.agreed[name] for name in left_out if name in record.agreed}
-    return {**draft.values, **kept}
+    photos = tuple(record.photo_urls) if PHOTO_LIST in draft.absent else draft.photo_urls
+    if not kept and photos == draft.photo_urls:
+        return draft
+    return replace(draft, values={**draft.values, **kept}, photo_urls=photos)
+
+
+@lru_cache(maxsize=64)
+def _absent_fields(absent: frozenset[str]) -> frozenset[str]:
+    """Our fields that need one of these vendor's names, so that nothing is known of them."""
+    found = {_own_name(name) for name in absent}
+    return frozenset(found | {"odometer_unit"} if "odometer" in found else found)
 
 
 def _own_name(name: str) -> str:
     """Warnings name our field, or the vendor's where reading failed already."""
     found = field_of_source(name)
     return found.name if found else name
-
-
-def _policy(record: Existing) -> Policy:
-    locked = record.locked
-    return lambda name: Owner.LOCAL if name in locked else Owner.ASK
 
 
 def _with_photos(decision: Decision, draft: Draft, record: Existing) -> Decision:

@@ -13,6 +13,7 @@ PRICE_DROP = 0.30
 REMOVALS_COUNT = 10
 REMOVALS_SHARE = 0.20
 FIRST_YEAR = 1900
+REMOVED = ("missing", "off_market")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,22 @@ class Guards:
             return decision
         return judged
 
+    def admit(self, external_id: str, decision: Decision, yard: str | None) -> Decision:
+        """A new record; one of a yard that nobody asked for waits for a person (trap T15)."""
+        if yard is None or self.approved.get(external_id) == decision.after:
+            return decision
+        return replace(
+            decision,
+            verb=Verb.HOLD,
+            write={},
+            reason=f"New vehicle of yard {yard}, which this connection did not ask for.",
+            life_reason=None,
+        )
+
     def lets_go(self, external_id: str) -> bool:
-        """Whether the removal of this record was approved."""
-        return "lifecycle" in self.approved.get(external_id, {})
+        """Whether the removal of this record was approved, and nothing else of it."""
+        approved = self.approved.get(external_id, {})
+        return approved.keys() == {"lifecycle"} and approved["lifecycle"] in REMOVED
 
 
 def hold_removals(
@@ -53,24 +67,27 @@ def hold_removals(
     unidentified: int,
     scope_changed: bool,
     limits: Limits,
+    foreign: int = 0,
 ) -> str | None:
     """Why the removals of this run must wait, or None. An empty feed always waits.
 
     `unidentified`: rows of the feed without a readable number; any of the absent vehicles may
-    be one of them.
+    be one of them. `foreign`: new rows of a yard that nobody asked for.
     """
     if newly_absent == 0:
         return None
-    if unidentified:
-        return f"{unidentified} of the feed's rows have no stock number and may be these vehicles."
-    if scope_changed:
-        return "The account, environment or yard of the connection changed since the last sync."
-    if feed_total == 0:
-        return "EasyCars sent an empty list."
     share = newly_absent / listed if listed else 1.0
-    if newly_absent > limits.removals_count and share > limits.removals_share:
-        return f"{newly_absent} of {listed} vehicles are gone from the feed at once."
-    return None
+    too_many = newly_absent > limits.removals_count and share > limits.removals_share
+    reasons = (
+        unidentified
+        and f"{unidentified} of the feed's rows have no stock number and may be these vehicles.",
+        scope_changed
+        and "The account, environment or yard of the connection changed since the last sync.",
+        foreign and f"The feed lists {foreign} vehicles of a yard that was not asked for.",
+        feed_total == 0 and "EasyCars sent an empty list.",
+        too_many and f"{newly_absent} of {listed} vehicles are gone from the feed at once.",
+    )
+    return " ".join(reason for reason in reasons if reason) or None
 
 
 def check_values(decision: Decision, local: Values | None, limits: Limits) -> Decision:
@@ -78,7 +95,7 @@ def check_values(decision: Decision, local: Values | None, limits: Limits) -> De
     reason = _suspicion(decision.write, local or {}, limits)
     if reason is None or decision.verb is Verb.CREATE:
         return decision
-    return replace(decision, verb=Verb.HOLD, reason=reason, write={})
+    return replace(decision, verb=Verb.HOLD, reason=reason, write={}, life_reason=None)
 
 
 def clean_new(values: Values, limits: Limits) -> tuple[dict[str, Any], list[Warned]]:
@@ -94,12 +111,13 @@ def clean_new(values: Values, limits: Limits) -> tuple[dict[str, Any], list[Warn
 
 
 def _suspicion(write: Values, local: Values, limits: Limits) -> str | None:
+    """Every reason for doubt in one text: a person who approves shall know all of them."""
     checks = (
         _price_suspicion(write, local, limits),
         _odometer_suspicion(write, local),
         None if _year_plausible(write.get("year"), limits) else f"Impossible year {write['year']}.",
     )
-    return next((reason for reason in checks if reason), None)
+    return " ".join(reason for reason in checks if reason) or None
 
 
 def _price_suspicion(write: Values, local: Values, limits: Limits) -> str | None:

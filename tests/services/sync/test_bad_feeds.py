@@ -97,7 +97,7 @@ TOLD = [
     told("code-5", "warning", "EasyCars says: Some items are being updated."),
     told("empty-list", "held", "nothing was removed", held=VEHICLES),
     told("shrinking-feed", "warning", "nothing was removed", held=24, unchanged=36),
-    told("other-yard", "warning", "nothing was removed", held=VEHICLES, created=VEHICLES),
+    told("other-yard", "held", "yard that was not asked for", held=2 * VEHICLES, created=0),
     told("changed-prices", "success", "6 updated", updated=6),
     told("price-zero", "warning", "held because a value looks wrong", held=3),
     told("price-drop", "warning", "held because a value looks wrong", held=3),
