@@ -58,7 +58,9 @@ class Settings:
     manual_syncs_per_hour: int = 5
     media_url: str = "file://instance/media"
     media_s3_endpoint: str | None = None
-    mail_url: str = "console:"
+    mail_url: str = field(default="console:", repr=False)
+    mail_from: str = "Forecourt <forecourt@localhost>"
+    public_url: str | None = None
     trusted_proxies: int = 0
     log_format: str = "pretty"
     log_level: str = "INFO"
@@ -122,7 +124,9 @@ class _Reader:
             manual_syncs_per_hour=int(self.number("MANUAL_SYNCS_PER_HOUR", 5, 1, 10_000)),
             media_url=self.media_url(),
             media_s3_endpoint=self.text("MEDIA_S3_ENDPOINT"),
-            mail_url=self.text("MAIL_URL") or "console:",
+            mail_url=self.mail_url(),
+            mail_from=self.mail_from(),
+            public_url=self.public_url(),
             trusted_proxies=int(self.number("TRUSTED_PROXIES", 0, 0, 10)),
             log_format=self.choice(
                 "LOG_FORMAT", "json" if self.production else "pretty", {"json", "pretty"}
@@ -237,6 +241,36 @@ class _Reader:
         if not value.startswith(("file://", "s3://")):
             self.problems.append("MEDIA_URL: must start with file:// or s3://")
         return value
+
+    def mail_url(self) -> str:
+        """The message never repeats the address: it may hold a password."""
+        value = self.text("MAIL_URL") or "console:"
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = None
+        if value != "console:" and not usable:
+            self.problems.append(
+                "MAIL_URL: must be console: or smtp://user:password@host:port?tls=1"
+            )
+            return "console:"
+        return value
+
+    def mail_from(self) -> str:
+        value = self.text("MAIL_FROM") or Settings.mail_from
+        if not re.fullmatch(r"[^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+", value):
+            self.problems.append(f"MAIL_FROM: {value!r} is not an address like Name <a@b.example>")
+        return value
+
+    def public_url(self) -> str | None:
+        value = self.text("PUBLIC_URL")
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            self.problems.append(f"PUBLIC_URL: {value!r} is not an address like https://host")
+        return value.rstrip("/")
 
     def secret_key(self) -> Secret:
         value = self.text("SECRET_KEY")

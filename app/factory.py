@@ -11,6 +11,7 @@ from flask import Flask
 from flask_migrate import Migrate
 
 from app import cli, routes, security, templating
+from app.adapters.mail import open_mailer
 from app.adapters.media import open_media
 from app.adapters.redis_state import open_shared_state
 from app.config import Settings
@@ -56,6 +57,7 @@ def _parts(settings: Settings, replaced: dict[str, Any]) -> Parts:
         "crypto": crypto,
         "outside": Outside(settings, tokens=tokens, circuits=circuits),
         "media": open_media(settings),
+        "mailer": open_mailer(settings),
     }
     return Parts(**(made | replaced))
 

@@ -11,7 +11,7 @@ from flask import current_app
 from app.config import Settings
 from app.services.credential_encryption import CredentialEncryptionService
 from app.services.http import Outside
-from app.services.ports import Clock, JobQueue, MediaStore
+from app.services.ports import Clock, JobQueue, Mailer, MediaStore
 
 
 class SystemClock:
@@ -29,6 +29,7 @@ class Parts:
     crypto: CredentialEncryptionService
     outside: Outside
     media: MediaStore
+    mailer: Mailer
 
 
 def parts() -> Parts:

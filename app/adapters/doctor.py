@@ -16,10 +16,11 @@ from app.parts import Parts
 from app.services import credentials, health
 from app.services.credential_encryption import EncryptionError
 from app.services.health import Check, Part, Report
+from app.services.ports import MailUnavailable
 
 LIMIT_S: Final = 8.0
 CONNECT_S: Final = 4.0
-PORTS: Final = {"https": 443, "http": 80, "smtp": 25, "smtps": 465}
+PORTS: Final = {"https": 443, "http": 80}
 
 
 def examine(made: Parts) -> Report:
@@ -55,10 +56,18 @@ def keys(made: Parts) -> Part:
 
 
 def mail(made: Parts) -> Part:
-    address = urlsplit(made.settings.mail_url)
-    if not address.hostname:
+    """Whether the mail server takes our sign-in; nothing is sent."""
+    if made.settings.mail_url == "console:":
         return Part("ok", "Mails are written to the log (MAIL_URL is console:).")
-    return _reach({f"{address.hostname}:{address.port or PORTS.get(address.scheme, 25)}"}, "mail")
+    try:
+        made.mailer.check()
+    except MailUnavailable as exc:
+        cure = "Check MAIL_URL: host, port, tls, user and password."
+        return Part("degraded", str(exc), cure)
+    if made.settings.public_url is None:
+        words = "The mail server answers, but links in mails have no address."
+        return Part("degraded", words, "Set PUBLIC_URL to the address that people open.")
+    return Part("ok", "The mail server answers and takes the sign-in.")
 
 
 def outside(made: Parts) -> Part:

@@ -43,6 +43,7 @@ def checks(made: Parts, dealership_id: int | None = None) -> dict[str, Check]:
         "media": lambda: media(made),
         "disk": lambda: disk(made),
         "runs": inside(lambda: _reading(health.last_runs, scope, made)),
+        "outbox": inside(lambda: _reading(health.outgoing, scope, made)),
     }
 
 

@@ -6,7 +6,7 @@ from app.db import ALL_DEALERSHIPS, unit_of_work
 from app.jobs.context import application
 from app.log import get_logger
 from app.parts import parts
-from app.services import photos, schedules
+from app.services import outbox_delivery, photos, schedules
 from app.services.sync import sweep
 
 log = get_logger(__name__)
@@ -40,3 +40,10 @@ def bring_back() -> list[int]:
     for run_id, attempt in alone:
         made.queue.photos(run_id, attempt)
     return swept
+
+
+def deliver() -> int:
+    """Sends what waits in the outbox; the scheduler process calls it every few seconds."""
+    made = parts()
+    ways = outbox_delivery.senders(made.mailer, made.settings.public_url)
+    return outbox_delivery.deliver_due(ways, made.clock)

@@ -1,8 +1,8 @@
-"""The scheduler process: rq-scheduler's minute tick, and a sweeper beside it.
+"""The scheduler process: rq-scheduler's minute tick; beside it a sweeper and the mail dispatcher.
 
-Any number may run. rq-scheduler's own lock keeps one active; the sweeper needs none, because the
-database decides who claims a run. The process leaves when Redis does and is started again by its
-supervisor.
+Any number may run. rq-scheduler's own lock keeps one active; the others need none, because the
+database decides who claims a run or a message. The process leaves when Redis does and is started
+again by its supervisor.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from flask import Flask
 from rq_scheduler import Scheduler
 
 from app.jobs.context import application
-from app.jobs.periodic import TICK_CRON, TICK_ID, bring_back
+from app.jobs.periodic import TICK_CRON, TICK_ID, bring_back, deliver
 from app.jobs.queues import Queues
 from app.log import get_logger
 from app.parts import parts
 
 log = get_logger(__name__)
 SWEEP_EVERY_S = 5
+DELIVER_EVERY_S = 3
 BEAT_KEY = "forecourt:scheduler:beat"
 
 
@@ -37,6 +38,10 @@ def main() -> None:
         ensure_tick(scheduler)
         threading.Thread(
             target=_sweep_forever, args=(app, connection), name="sweeper", daemon=True
+        ).start()
+        # A thread of its own: a mail server that hangs must not keep lost runs from coming back.
+        threading.Thread(
+            target=_deliver_forever, args=(app,), name="dispatcher", daemon=True
         ).start()
         scheduler.run()
 
@@ -72,3 +77,17 @@ def _sweep_once() -> None:
         bring_back()
     except Exception as exc:  # noqa: BLE001 - a database that is away for a moment must not end it
         log.warning("sweep_failed", kind=type(exc).__name__)
+
+
+def _deliver_forever(app: Flask) -> None:
+    while True:
+        time.sleep(DELIVER_EVERY_S)
+        with app.app_context():
+            _deliver_once()
+
+
+def _deliver_once() -> None:
+    try:
+        deliver()
+    except Exception as exc:  # noqa: BLE001 - a database that is away for a moment must not end it
+        log.warning("delivery_failed", kind=type(exc).__name__)

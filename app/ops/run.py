@@ -99,6 +99,7 @@ class Run:
 
     def start_product(self, port: int) -> None:
         self.terminal.step("Starting web, workers and scheduler")
+        self.environment.setdefault("PUBLIC_URL", f"http://{HOST}:{port}")
         self.supervisor.start(
             self.program("web", "web", "--bind", f"{HOST}:{port}"),
             *(self.program(f"worker-{number}", "worker") for number in range(1, WORKERS + 1)),

@@ -19,11 +19,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.models import SyncRun
+from app.services import outbox
 
 State = Literal["ok", "degraded", "down"]
 CRITICAL: Final = frozenset({"database", "redis"})
 LIMIT_S: Final = 3.0
 WAITS_TOO_LONG: Final = timedelta(minutes=5)
+MAIL_WAITS_TOO_LONG: Final = timedelta(minutes=15)
 DAY: Final = timedelta(days=1)
 
 
@@ -93,6 +95,7 @@ CURES: Final = {
     "queue": "Start more workers: forecourt worker --count 2",
     "workers": "Start workers: forecourt worker",
     "scheduler": "Start the clock: forecourt scheduler",
+    "outbox": "Run: forecourt doctor, and look at its line about mail.",
     "media": "Check MEDIA_URL: the folder or bucket must exist and be writable.",
 }
 
@@ -110,6 +113,22 @@ def waiting(db: Session, now: datetime) -> Part:
         words = f"{count} runs wait, the oldest for {minutes} minutes."
         return Part("degraded", words, CURES["queue"], details)
     return Part("ok", f"{count} runs wait." if count else "No run waits.", details=details)
+
+
+def outgoing(db: Session, now: datetime) -> Part:
+    """Mails that wait long or were given up: the mail server, or no scheduler that sends."""
+    found = outbox.backlog(db, now)
+    details = {"waiting": found.waiting, "givenUpWithin24h": found.dead}
+    if found.dead:
+        words = f"{found.dead} mails could not be delivered within a day."
+        return Part("degraded", words, CURES["outbox"], details)
+    if found.oldest is not None and now - found.oldest > MAIL_WAITS_TOO_LONG:
+        minutes = int((now - found.oldest).total_seconds() // 60)
+        words = f"{found.waiting} mails wait, the oldest for {minutes} minutes."
+        return Part("degraded", words, CURES["outbox"], details)
+    return Part(
+        "ok", f"{found.waiting} mails wait." if found.waiting else "No mail waits.", details=details
+    )
 
 
 def last_runs(db: Session, now: datetime) -> Part:

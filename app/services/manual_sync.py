@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -71,14 +72,18 @@ def start(
     return run
 
 
-def approve(db: Session, run_id: int, *, actor: Actor, means: Means) -> SyncRun:
+def approve(
+    db: Session, run_id: int, *, actor: Actor, means: Means, only: Set[int] | None = None
+) -> SyncRun:
     """Lets through what a run held: opens the sync that does it, and audits who approved what.
 
+    `only`: ids of the chosen rows, None: all of them.
     Raises NotFound, NotAllowed (nothing held, too old, approved already) and AlreadyRunning. The
     hourly limit does not count: a decision must not wait.
     """
     held_run = runs.get(db, run_id)
-    held = approval.held_by(db, held_run, means.clock.now())
+    held = approval.held_by(db, held_run, means.clock.now(), only)
+    approval.mark(db, held_run, actor.label, means.clock.now(), only)
     run = opening.open_run(
         db,
         dealership_id=held_run.dealership_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -82,6 +83,35 @@ class MediaStore(Protocol):
 
     def check(self) -> None:
         """Writes, reads and removes a small object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail to one person. `message_id` is the same whenever the same mail is sent again."""
+
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    message_id: str
+
+
+class MailUnavailable(Exception):
+    """The mail server cannot be reached or says "later"; try again."""
+
+
+class MailRefused(Exception):
+    """The mail server will never take this mail: no such recipient, for example."""
+
+
+class Mailer(Protocol):
+    """Hands mails to a mail server, or writes them to the log. Safe to use from threads."""
+
+    def send(self, mail: Mail) -> None:
+        """Returns when the server took the mail. Raises MailUnavailable or MailRefused."""
+
+    def check(self) -> None:
+        """Connects and signs in, sends nothing. Raises MailUnavailable."""
 
 
 Notify = Callable[[], None]

@@ -23,7 +23,7 @@ from tests.conftest import close, invented_settings
 
 URL = "/api/admin/easycars/health"
 SERVERS = {"database", "migrations", "redis", "queue", "workers", "scheduler"}
-PARTS = SERVERS | {"easycars", "media", "disk", "runs"}
+PARTS = SERVERS | {"easycars", "media", "disk", "runs", "outbox"}
 
 
 @pytest.fixture
