@@ -65,6 +65,11 @@ class Draft:
 
     `values`: field name → JSON value (text, int, bool, list of text); absent means not given.
     Money in cents, dates as ISO text. `archive`: column → value for the stream's archive table.
+
+    `unknown`: names in the record that the provider does not know; `absent`: names that it knows
+    and the record does not have (both the vendor's own words, C26). `received`: the values before
+    mapping rules changed some, None when none did; `title_parts`: the fields that a rule made the
+    title of, empty when the provider made it.
     """
 
     external_id: str
@@ -73,6 +78,10 @@ class Draft:
     photo_urls: tuple[str, ...] = ()
     archive: Values | None = None
     warnings: tuple[Warned, ...] = ()
+    unknown: tuple[str, ...] = ()
+    absent: frozenset[str] = frozenset()
+    received: Values | None = None
+    title_parts: frozenset[str] = frozenset()
 
 
 class Api(Protocol):
@@ -105,6 +114,18 @@ class Stream(Protocol):
 
     def same_content(self, old: bytes, new: bytes) -> bool:
         """Whether two raw records differ in spelling alone."""
+
+
+@runtime_checkable
+class NamesColumns(Protocol):
+    """Streams whose archive table has a column for what was received in a field.
+
+    What was received can then be counted without reading the raw records.
+    """
+
+    @property
+    def received_columns(self) -> Mapping[str, str]:
+        """Vehicle field → column of the archive table."""
 
 
 @runtime_checkable

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -13,10 +13,12 @@ from app.secret import Secret
 from app.services.errors import RecordRefused
 from app.services.providers.easycars.client import EasyCarsApiClient, StockQuestion
 from app.services.providers.easycars.mapping import EasyCarsStockMapper, stock_number
+from app.services.providers.easycars.tables import TEXTS
 from app.services.providers.easycars.wire import parse_item
 from app.services.sync.protocol import Ask, Draft, Page
 
 _NAME: Final = b'"StockNumber"'
+_RECEIVED: Final = {field: column for column, field in TEXTS.items()}
 _VALUE = re.compile(rb'\s*:\s*(?:"([^"\\]*)"|(0|[1-9][0-9]{0,17}))\s*[,}]')
 
 
@@ -40,6 +42,11 @@ class StockStream:
     entity: str = "vehicle"
     archive: str | None = "easycar_stock_data"
 
+    @property
+    def received_columns(self) -> Mapping[str, str]:
+        """Where the archive keeps what was received in a field."""
+        return _RECEIVED
+
     def pages(self, api: EasyCarsApi, ask: Ask) -> Iterator[Page]:
         """Ends normally only after EasyCars confirmed a whole answer with code 0 or 5."""
         return api.client.stream_stock(api.question(ask.filters.get("yard_code")))
@@ -56,7 +63,10 @@ class StockStream:
     def draft(self, raw: bytes) -> Draft:
         """Raises RecordRefused with the reason in words."""
         parsed = parse_item(raw)
-        return EasyCarsStockMapper(parsed.warnings).map_to_vehicle(parsed.item)
+        draft = EasyCarsStockMapper(parsed.warnings).map_to_vehicle(parsed.item)
+        if not parsed.unknown and not parsed.absent:
+            return draft
+        return replace(draft, unknown=parsed.unknown, absent=parsed.absent)
 
     def same_content(self, old: bytes, new: bytes) -> bool:
         """Equal after trimming texts, dropping empties, and reading numbers by value."""

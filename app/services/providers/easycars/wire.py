@@ -11,7 +11,7 @@ slow way, where the odd values are found and repaired one by one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
@@ -39,7 +39,7 @@ class StockItem(BaseModel):
     """One advertised vehicle as EasyCars describes it. Empty numbers are "" or None here."""
 
     model_config = ConfigDict(
-        extra="ignore", str_strip_whitespace=True, coerce_numbers_to_str=True, populate_by_name=True
+        extra="allow", str_strip_whitespace=True, coerce_numbers_to_str=True, populate_by_name=True
     )
 
     yard_code: Words = Field(None, alias="YardCode")
@@ -123,8 +123,12 @@ _NUL: Final = b"\\u0000"
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
+    """`unknown` and `absent` are the vendor's names: not ours to know, and not in this item."""
+
     item: StockItem
     warnings: tuple[Warned, ...] = ()
+    unknown: tuple[str, ...] = ()
+    absent: frozenset[str] = frozenset()
 
 
 def parse_item(raw: bytes) -> Parsed:
@@ -133,10 +137,22 @@ def parse_item(raw: bytes) -> Parsed:
         raise RecordRefused(f"The vehicle's data is too large ({len(raw):,} bytes).")
     if _NUL not in raw:
         try:
-            return Parsed(StockItem.model_validate_json(raw))
+            return _whole_item(StockItem.model_validate_json(raw))
         except ValidationError:
             pass  # the slow way finds out what is odd
     return _repaired(_object(raw))
+
+
+def _whole_item(item: StockItem) -> Parsed:
+    """Names are compared only where their number says that some are missing."""
+    unknown = tuple(item.__pydantic_extra__ or ())
+    if len(item.model_fields_set) - len(unknown) == len(VENDOR_NAMES):
+        return Parsed(item, unknown=unknown)
+    return Parsed(item, unknown=unknown, absent=_absent(item.model_fields_set))
+
+
+def _absent(given: Set[str]) -> frozenset[str]:
+    return frozenset(alias for name, alias in VENDOR_NAMES.items() if name not in given)
 
 
 def _object(raw: bytes) -> dict[str, Any]:
@@ -156,12 +172,14 @@ def _whole(digits: str) -> int | Decimal:
 def _repaired(found: dict[str, Any]) -> Parsed:
     """Drops each value that its field cannot take, and says so."""
     values = {name: _tidy(found[name]) for name in _ATTRIBUTES if name in found}
+    unknown = tuple(name for name in found if name not in _ATTRIBUTES)
+    absent = frozenset(_ATTRIBUTES.keys() - found.keys())
     try:
-        return Parsed(StockItem.model_validate(values))
+        return Parsed(StockItem.model_validate(values), (), unknown, absent)
     except ValidationError as exc:
         odd = {str(error["loc"][0]): None for error in exc.errors(include_url=False)}
     warnings = tuple(_dropped(name, values[name]) for name in odd)
-    return Parsed(StockItem.model_validate(values | odd), warnings)
+    return Parsed(StockItem.model_validate(values | odd), warnings, unknown, absent)
 
 
 def _tidy(value: Any) -> Any:
