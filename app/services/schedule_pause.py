@@ -27,6 +27,7 @@ def after_refusals(db: Session, dealership_id: int, now: datetime) -> bool:
         .where(
             SyncRun.dealership_id == dealership_id,
             SyncRun.provider == PROVIDER,
+            SyncRun.mode == "sync",
             SyncRun.completed_at.is_not(None),
         )
         .order_by(SyncRun.id.desc())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -43,6 +43,17 @@ class Row(NamedTuple):
     raw: bytes
 
 
+def packed(row: Row) -> bytes:
+    return _HEAD.pack(row.number, len(row.raw), row.digest) + row.raw
+
+
+def unpacked(file: IO[bytes]) -> Iterator[Row]:
+    """The rows from where the file stands to its end."""
+    while head := file.read(_HEAD.size):
+        number, size, digest = _HEAD.unpack(head)
+        yield Row(number, digest, file.read(size))
+
+
 class Spool:
     """Rows on disk, in the order in which they came."""
 
@@ -62,8 +73,7 @@ class Spool:
         self._file.close()
 
     def add(self, row: Row) -> None:
-        self._file.write(_HEAD.pack(row.number, len(row.raw), row.digest))
-        self._file.write(row.raw)
+        self._file.write(packed(row))
         self.count += 1
 
     def clear(self) -> None:
@@ -72,15 +82,10 @@ class Spool:
         self.count = 0
 
     def batches(self, size: int) -> Iterator[list[Row]]:
-        rows = self._rows()
+        self._file.seek(0)
+        rows = unpacked(self._file)
         while batch := list(islice(rows, size)):
             yield batch
-
-    def _rows(self) -> Iterator[Row]:
-        self._file.seek(0)
-        while head := self._file.read(_HEAD.size):
-            number, size, digest = _HEAD.unpack(head)
-            yield Row(number, digest, self._file.read(size))
 
 
 @dataclass
@@ -108,6 +113,11 @@ class Collected:
     def present(self) -> set[str]:
         """Every number that occurs in the feed, whatever its row is worth."""
         return self.equal | self.numbers.keys() if self.numbers else self.equal
+
+    def unchanged(self, already: Set[str]) -> int:
+        """Known to the byte and listed, without those that the run told of by an item."""
+        back = {link.external_id for link in self.returned}
+        return len(self.equal - back - already)
 
 
 def collect(

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import SyncRun
+from app.models import StreamState, SyncRun
 from app.services import credentials
 from app.services.credential_encryption import CredentialEncryptionService
 from app.services.sync import registry
+from app.services.sync.opening import APPLIES, is_asking
+from app.services.sync.payload import facts_of
 from app.services.sync.protocol import Ask, Keys, Provider, Stream
 
 if TYPE_CHECKING:
@@ -34,12 +37,15 @@ class Connection:
 def open_connection(db: Session, run: SyncRun, crypto: CredentialEncryptionService) -> Connection:
     """Reads and opens the dealership's keys; they stay in memory for this run only (B-2b.2).
 
-    Raises NotConfigured, EncryptionError or NotFound.
+    A run that reads what is stored gets no keys. Raises NotConfigured, EncryptionError or NotFound.
     """
     provider = registry.provider(run.provider)
     stream = registry.stream(run.provider, run.stream)
     if not provider.secret_fields:
         return Connection(provider, stream, {}, Ask("Test"), {"environment": "Test"})
+    if not is_asking(run.mode, run.scope):
+        environment = _environment(db, run)
+        return Connection(provider, stream, {}, Ask(environment), {"environment": environment})
     keys, credential = credentials.keys_for(db, run.dealership_id, crypto)
     filters = {"yard_code": credential.yard_code} if credential.yard_code else {}
     scope = {
@@ -48,6 +54,19 @@ def open_connection(db: Session, run: SyncRun, crypto: CredentialEncryptionServi
         "account": sha256(keys["account_number"].reveal().encode()).hexdigest()[:12],
     }
     return Connection(provider, stream, keys, Ask(credential.environment, filters), scope)
+
+
+def _environment(db: Session, run: SyncRun) -> str:
+    """Where the records of a run without keys belong: its preview's, or the last good sync's."""
+    if run.scope.get(APPLIES) and (facts := facts_of(db, int(run.scope[APPLIES]))):
+        return facts.environment
+    query = select(StreamState.environment).where(
+        StreamState.dealership_id == run.dealership_id,
+        StreamState.provider == run.provider,
+        StreamState.stream == run.stream,
+    )
+    found = db.scalar(query.order_by(StreamState.last_success_at.desc()).limit(1))
+    return found or "Test"
 
 
 def connect(connection: Connection, outside: Outside) -> AbstractContextManager[Any]:

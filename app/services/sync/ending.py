@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -9,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from app.models import EasyCarsCredential, StreamState, SyncRun
 from app.services.errors import HubError
-from app.services.sync.connection import Connection
 from app.services.sync.rows import Target
 from app.services.sync.runs import Outcome
 from app.services.sync.targets import LINKS
@@ -47,10 +48,48 @@ def crashed(exc: Exception, trace: str) -> Outcome:
 
 def concluded(run: SyncRun, provider_warnings: list[str], held: str | None) -> Outcome:
     """The ending of a run that read the whole feed."""
-    status = _status(run, provider_warnings, held)
-    sentences = [_counts_sentence(run)]
-    if run.failed:
-        sentences.append(f"{_rows(run.failed)} could not be used; the reasons are under Failed.")
+    return _told(run, _counts_sentence(run), run.failed, provider_warnings, held)
+
+
+def applied(
+    run: SyncRun, provider_warnings: list[str], held: str | None, left_alone: int
+) -> Outcome:
+    """The ending of an apply; `left_alone`: records that had changed since the preview."""
+    first = _counts_sentence(run)
+    if left_alone:
+        first += (
+            f" {_vehicles(left_alone)} changed since the preview and stayed as "
+            f"{'it was' if left_alone == 1 else 'they were'}; the reasons are under Failed."
+        )
+    return _told(run, first, run.failed - left_alone, provider_warnings, held)
+
+
+def previewed(run: SyncRun, provider_warnings: list[str], held: str | None) -> Outcome:
+    """The ending of a preview: what an apply would do."""
+    first = "Nothing was changed yet. " + _would_sentence(run)
+    return _told(run, first, run.failed, provider_warnings, held)
+
+
+def remapped(run: SyncRun) -> Outcome:
+    """The ending of a re-map: what new rules changed, without a call to EasyCars."""
+    if not run.total:
+        first = "There are no stored records to read again yet."
+    elif run.updated:
+        first = (
+            f"Read {_vehicles(run.total)} again with the mapping rules: {run.updated} updated, "
+            f"{run.unchanged} unchanged."
+        )
+    else:
+        first = f"Read {_vehicles(run.total)} again with the mapping rules: nothing changed."
+    return _told(run, first, run.failed, [], None)
+
+
+def _told(
+    run: SyncRun, first: str, unusable: int, provider_warnings: list[str], held: str | None
+) -> Outcome:
+    sentences = [first]
+    if unusable:
+        sentences.append(f"{_rows(unusable)} could not be used; the reasons are under Failed.")
     if held:
         sentences.append(f"{held} {_vehicles(run.held)} wait for approval; nothing was removed.")
     elif run.held:
@@ -58,7 +97,7 @@ def concluded(run: SyncRun, provider_warnings: list[str], held: str | None) -> O
     if run.conflicts:
         sentences.append(f"{_vehicles(run.conflicts)} changed here and in EasyCars.")
     sentences += [f"EasyCars says: {warning}" for warning in provider_warnings]
-    return Outcome(status, " ".join(sentences))
+    return Outcome(_status(run, provider_warnings, held), " ".join(sentences))
 
 
 def _status(run: SyncRun, provider_warnings: list[str], held: str | None) -> str:
@@ -70,6 +109,24 @@ def _status(run: SyncRun, provider_warnings: list[str], held: str | None) -> str
     if run.failed or run.held or run.conflicts or provider_warnings:
         return "warning"
     return "success"
+
+
+def _would_sentence(run: SyncRun) -> str:
+    if not run.total:
+        return "EasyCars sent no vehicles."
+    parts = [
+        f"{word} {count}"
+        for count, word in (
+            (run.created, "create"),
+            (run.updated, "update"),
+            (run.missing, "mark as no longer in the feed"),
+        )
+        if count
+    ]
+    if not parts:
+        return f"{run.total} in the feed, and no change to apply."
+    rest = f", and leave {run.unchanged} unchanged" if run.unchanged else ""
+    return f"{run.total} in the feed: applying would {', '.join(parts)}{rest}."
 
 
 def _counts_sentence(run: SyncRun) -> str:
@@ -110,16 +167,21 @@ def stream_state(db: Session, target: Target) -> StreamState | None:
     )
 
 
-def remember(
-    db: Session,
-    target: Target,
-    connection: Connection,
-    run: SyncRun,
-    now: datetime,
-    whole: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a run saw: whose stock, when, all of it taken over or some held back. `proven`: this
+    run itself spoke with EasyCars, which proves the keys as well as a test does."""
+
+    scope: Mapping[str, str]
+    at: datetime
+    whole: bool
+    proven: bool
+
+
+def remember(db: Session, target: Target, run: SyncRun, seen: Seen) -> None:
     """Where the stream stands after a good fetch. The scope moves on only when nothing was held
-    back, so that a changed yard keeps being asked about (trap T15)."""
+    back, so that a changed yard keeps being asked about (trap T15), and never goes back to what
+    an older answer saw."""
     state = stream_state(db, target)
     if state is None:
         state = StreamState(
@@ -127,28 +189,30 @@ def remember(
             provider=target.provider,
             stream=target.stream.key,
             environment=target.environment,
-            scope=connection.scope,
+            scope=dict(seen.scope),
         )
         db.add(state)
-    if whole:
-        state.scope = connection.scope
+    is_newest = state.last_success_at is None or state.last_success_at <= seen.at
+    if is_newest:
+        state.last_success_at = seen.at
+        if seen.whole:
+            state.scope = dict(seen.scope)
     state.last_run_id = run.id
-    state.last_success_at = now
     if run.created or run.updated or run.missing or state.listed is None:
         state.listed = _listed(db, target)
+    if is_newest:
+        _note_on_credential(db, target, run, seen)
+
+
+def _note_on_credential(db: Session, target: Target, run: SyncRun, seen: Seen) -> None:
+    proof = {"tested_at": seen.at, "test_passed": True} if seen.proven else {}
     db.execute(
         update(EasyCarsCredential)
         .where(
             EasyCarsCredential.id == run.credential_id,
             EasyCarsCredential.dealership_id == target.dealership_id,
         )
-        .values(
-            last_synced_at=now,
-            # A good fetch proves both pairs as well as a test does.
-            tested_at=now,
-            test_passed=True,
-            updated_at=EasyCarsCredential.updated_at,
-        )
+        .values(last_synced_at=seen.at, updated_at=EasyCarsCredential.updated_at, **proof)
     )
 
 

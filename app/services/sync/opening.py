@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +18,9 @@ from app.services.errors import AlreadyRunning, NotConfigured, TooMany
 from app.services.ports import Clock, JobQueue, QueueDown
 
 MANUAL_WINDOW = timedelta(hours=1)
+# In a run's scope: the id of the preview that it applies.
+APPLIES: Final = "applies"
+FETCHING: Final = ("sync", "preview", "reconcile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,15 @@ def open_run(  # noqa: PLR0913 - one keyword for each fact of the run
 
     `scope` tells the engine more about the run, such as what it approves.
     `hourly_limit`: starts by persons and programs within an hour (row B-2b.16); None: no limit.
+    Only a run that asks the provider needs credentials.
     Raises NotConfigured, TooMany, or AlreadyRunning with the id of the run that is active: the
     partial unique index decides, so two clicks at once start one run.
     """
     credential_id = _credential_id(db, dealership_id, provider)
+    if credential_id is None and provider == "easycars" and is_asking(mode, scope or {}):
+        raise NotConfigured(
+            "EasyCars is not connected yet. Enter the credentials under Settings, EasyCars."
+        )
     _refuse_second(db, dealership_id, provider, stream)
     if hourly_limit is not None:
         _check_manual_limit(db, dealership_id, provider, clock.now(), hourly_limit)
@@ -81,20 +89,20 @@ def open_run(  # noqa: PLR0913 - one keyword for each fact of the run
     return run
 
 
+def is_asking(mode: str, scope: Mapping[str, Any]) -> bool:
+    """Whether a run of this mode and scope speaks with the provider."""
+    return mode in FETCHING and APPLIES not in scope
+
+
 def _credential_id(db: Session, dealership_id: int, provider: str) -> int | None:
-    """The credential that the run will use; only EasyCars keeps them in this table so far."""
+    """The dealership's credential; only EasyCars keeps them in this table so far."""
     if provider != "easycars":
         return None
-    found = db.scalar(
+    return db.scalar(
         select(EasyCarsCredential.id).where(
             EasyCarsCredential.dealership_id == dealership_id, EasyCarsCredential.is_active
         )
     )
-    if found is None:
-        raise NotConfigured(
-            "EasyCars is not connected yet. Enter the credentials under Settings, EasyCars."
-        )
-    return found
 
 
 def _refuse_second(db: Session, dealership_id: int, provider: str, stream: str) -> None:

@@ -7,9 +7,9 @@ at all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,18 +19,22 @@ from sqlalchemy.types import NULLTYPE
 
 from app.db import reading, unit_of_work
 from app.models import SyncItem, SyncRun
+from app.services import mapping_versions
+from app.services.feed_noticed import Noticed
+from app.services.mapping import Rules
 from app.services.ports import Clock, JobQueue
-from app.services.sync import runs
-from app.services.sync.apply import write_batch
+from app.services.sync import runs, terms_of_run
+from app.services.sync.apply import QUIET, write_batch
 from app.services.sync.approval import approved_changes
 from app.services.sync.changes import Change
 from app.services.sync.collect import KnownLink
 from app.services.sync.connection import Connection
-from app.services.sync.guards import Guards, Limits
+from app.services.sync.guards import Guards
 from app.services.sync.heart import Heart
 from app.services.sync.rows import Target
-from app.services.sync.runs import Lease
+from app.services.sync.runs import Lease, Outcome
 from app.services.sync.targets import LINKS
+from app.services.sync.terms import Terms
 
 CALLS_KEPT = 50
 
@@ -47,9 +51,19 @@ class Ports:
     batch_size: int = 1000
 
 
+def write_now(work: Work, session: Session, changes: Sequence[Change]) -> Counter[str]:
+    """The writer of a sync: everything is stored."""
+    return write_batch(session, work.target, changes, work.now)
+
+
 @dataclass
 class Work:
-    """Everything that one run carries along."""
+    """Everything that one run carries along.
+
+    `already` and `quietly`: the rows that a former owner of this run told of, and how many of
+    them are unchanged. `relinked`: links that this run gives another number. `writer` does with
+    decided changes what the run's mode asks for, and returns what to add to the counters.
+    """
 
     lease: Lease
     ports: Ports
@@ -58,7 +72,15 @@ class Work:
     target: Target
     known: list[KnownLink]
     already: frozenset[str]
+    quietly: int
     guards: Guards
+    terms: Terms
+    mode: str
+    scope: Mapping[str, Any]
+    rules: Rules
+    noticed: Noticed
+    relinked: set[int] = field(default_factory=set)
+    writer: Writer = write_now
 
     @property
     def now(self) -> datetime:
@@ -69,11 +91,22 @@ class Work:
         return self.lease.dealership_id
 
 
+# What is done with decided changes, inside the transaction of their batch.
+Writer = Callable[[Work, Session, Sequence[Change]], Counter[str]]
+# What a mode does; it returns how the run ends, which is told in the run's last transaction.
+End = Callable[[Session, SyncRun], Outcome]
+Way = Callable[[Work], End]
+
+
 @dataclass
 class Journal:
-    """What is told about the outside of a run, however it ends."""
+    """What is told about the outside of a run, however it ends.
+
+    `counts`: whether a refusal of the credentials counts towards the pause of the schedules.
+    """
 
     connection: Connection | None = None
+    counts: bool = True
 
     def as_columns(self) -> dict[str, Any]:
         """`request_payload` and `response_summary`; neither holds a secret (trap T3)."""
@@ -98,10 +131,15 @@ def prepare(lease: Lease, ports: Ports, heart: Heart, journal: Journal) -> Work:
     """Opens the keys and looks up what is known; one short read."""
     with reading(lease.dealership_id) as session:
         run = runs.get(session, lease.run_id)
+        journal.counts = run.mode == "sync"
         opened = journal.connection = ports.open_connection(session, run)
         target = Target(
             lease.dealership_id, run.id, run.provider, opened.stream, opened.ask.environment
         )
+        already = _already_done(session, lease)
+        approved = approved_changes(session, run)
+        rules = mapping_versions.current(session)
+        terms, guards = terms_of_run.read(session, run, approved, ports.clock.now())
         return Work(
             lease=lease,
             ports=ports,
@@ -109,10 +147,14 @@ def prepare(lease: Lease, ports: Ports, heart: Heart, journal: Journal) -> Work:
             connection=opened,
             target=target,
             known=_known_links(session, target),
-            already=_already_done(session, lease),
-            guards=Guards(
-                Limits(newest_year=ports.clock.now().year + 2), approved_changes(session, run)
-            ),
+            already=frozenset(already),
+            quietly=sum(action in QUIET for action in already.values()),
+            terms=terms,
+            guards=guards,
+            mode=run.mode,
+            scope=run.scope,
+            rules=rules,
+            noticed=Noticed(rules),
         )
 
 
@@ -135,14 +177,14 @@ def _known_links(session: Session, target: Target) -> list[KnownLink]:
     return list(map(KnownLink._make, found.all()))
 
 
-def _already_done(session: Session, lease: Lease) -> frozenset[str]:
-    """Rows that a former owner of this run decided: empty unless this is a take-over."""
+def _already_done(session: Session, lease: Lease) -> dict[str, str]:
+    """Rows that a former owner of this run decided, and how: empty unless this is a take-over."""
     if lease.attempt == 1:
-        return frozenset()
-    query = select(SyncItem.external_id).where(
+        return {}
+    query = select(SyncItem.external_id, SyncItem.action).where(
         SyncItem.run_id == lease.run_id, SyncItem.dealership_id == lease.dealership_id
     )
-    return frozenset(session.scalars(query))
+    return {row.external_id: row.action for row in session.execute(query)}
 
 
 @contextmanager
@@ -162,5 +204,15 @@ def progress(work: Work, **changes: Any) -> None:
 
 
 def write(session: Session, work: Work, changes: Sequence[Change]) -> Counter[str]:
+    """Does with the changes what the mode asks for; what is told already is not told twice."""
+    work.relinked.update(_relinked(changes))
     fresh = [change for change in changes if change.external_id not in work.already]
-    return write_batch(session, work.target, fresh, work.now)
+    return work.writer(work, session, fresh)
+
+
+def _relinked(changes: Sequence[Change]) -> Iterator[int]:
+    """Links whose vehicle came under another number: the VIN told that it is the same car."""
+    for change in changes:
+        known, draft = change.existing, change.draft
+        if known and draft and known.external_id != draft.external_id:
+            yield known.link_id
