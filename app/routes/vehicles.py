@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import (
@@ -24,9 +24,19 @@ from app.db import db, reading, unit_of_work
 from app.models import Photo, SyncRun, Vehicle
 from app.models.vehicles import SOURCES
 from app.parts import parts
+from app.routes import vehicle_filters
 from app.routes.access import current_actor, may, requires
 from app.routes.fragments import page_at
-from app.services import audit, photos, vehicle_export, vehicle_view, vehicles
+from app.routes.vehicle_bulk import ACTS
+from app.routes.vehicle_filters import given
+from app.services import (
+    audit,
+    photos,
+    vehicle_export,
+    vehicle_timeline,
+    vehicle_view,
+    vehicles,
+)
 from app.services.errors import AlreadyRunning, NotAllowed, NotFound
 from app.services.vehicle_fields import label_of
 from app.services.vehicles import VehicleFilter, VehiclePage
@@ -37,7 +47,6 @@ PAGE_SIZE: Final = 50
 MAX_PAGE: Final = 100_000
 LIST: Final = "/d/<slug>/vehicles"
 ONE: Final = f"{LIST}/<int:vehicle_id>"
-FILTERS: Final = ("q", "source", "lifecycle", "status", "kind")
 TABS: Final = {"": "Details", "timeline": "Timeline", "raw": "Raw data"}
 SORTS: Final = {
     "-updated": "Newest change first",
@@ -86,8 +95,11 @@ def index() -> ResponseReturnValue:
         lifecycles=vehicles.LIFECYCLE_WORDS,
         kinds=vehicles.KINDS,
         chips=_chips(wanted),
+        given=given(wanted),
+        flag_options=vehicle_filters.flag_options,
+        acts=[(act, words) for act, (words, _) in ACTS.items()] if may("operator") else [],
         photo_url=photo_url,
-        export_url=url_for("vehicles.export", **_given(wanted)),
+        export_url=url_for("vehicles.export", **given(wanted)),
         empty=_empty_kind(found, wanted),
     )
 
@@ -125,7 +137,7 @@ def one(vehicle_id: int) -> ResponseReturnValue:
         vehicle=vehicle,
         origin=origin,
         last_synced_at=vehicles.last_synced(session, [vehicle_id]).get(vehicle_id),
-        tabs=_tabs(vehicle, tab),
+        tabs=tabs_of(vehicle, tab),
         lifecycles=vehicles.LIFECYCLE_WORDS,
         page_at=page_at,
         may=may,
@@ -151,9 +163,9 @@ def _details(vehicle: Vehicle, origin: vehicle_view.Origin | None) -> dict[str, 
 
 
 def _timeline(vehicle: Vehicle, _origin: vehicle_view.Origin | None) -> dict[str, Any]:
-    before = request.args.get("before", type=int)
-    events, more = vehicle_view.timeline(db.session(), vehicle.id, before)
-    return {"events": events, "more": more, "before": before}
+    before = vehicle_timeline.mark_of(request.args.get("before", ""))
+    page = vehicle_timeline.page_of(db.session(), vehicle.id, before)
+    return {"page": page, "before": before}
 
 
 def _raw(_vehicle: Vehicle, origin: vehicle_view.Origin | None) -> dict[str, Any]:
@@ -171,7 +183,7 @@ def recheck_photos(vehicle_id: int) -> ResponseReturnValue:
     try:
         with unit_of_work(g.dealership.id) as session:
             vehicle = vehicles.get(session, vehicle_id)
-            count = photos.recheck(session, _latest_run(session), vehicle.id, parts().queue)
+            count = photos.recheck(session, latest_run(session), vehicle.id, parts().queue)
             audit.record(
                 session,
                 current_actor(),
@@ -188,7 +200,7 @@ def recheck_photos(vehicle_id: int) -> ResponseReturnValue:
     return redirect(url_for("vehicles.one", vehicle_id=vehicle_id, _anchor="photos"), 303)
 
 
-def _latest_run(session: Any) -> SyncRun:
+def latest_run(session: Any) -> SyncRun:
     """The dealership's newest stock run; photo work is always part of one."""
     run = session.scalar(
         select(SyncRun)
@@ -217,17 +229,7 @@ def _twice(values: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _wanted() -> VehicleFilter:
-    given = {name: (request.args.get(name) or "").strip()[:100] or None for name in FILTERS}
-    return VehicleFilter(**{name: _readable(value) for name, value in given.items()})
-
-
-def _readable(value: str | None) -> str | None:
-    """NUL cannot be sent to PostgreSQL and is in no vehicle."""
-    return value.replace("\0", "") or None if value else None
-
-
-def _given(wanted: VehicleFilter) -> dict[str, Any]:
-    return {name: value for name, value in asdict(wanted).items() if value}
+    return vehicle_filters.wanted_of(request.args)
 
 
 def _sort() -> str:
@@ -243,7 +245,7 @@ def _page_number() -> int:
 def _address(**changed: Any) -> str:
     """The list's address with something changed; None takes a part away."""
     sort = _sort()
-    present = _given(_wanted()) | ({"sort": sort} if sort != vehicles.DEFAULT_SORT else {})
+    present = given(_wanted()) | ({"sort": sort} if sort != vehicles.DEFAULT_SORT else {})
     return url_for("vehicles.index", **(present | changed))
 
 
@@ -256,15 +258,8 @@ def _pages(found: VehiclePage) -> Pages:
 
 def _chips(wanted: VehicleFilter) -> list[tuple[str, str]]:
     """Active filters in words, each with the address without it."""
-    words = {
-        "q": f"“{wanted.q}”",
-        "lifecycle": vehicles.LIFECYCLE_WORDS.get(wanted.lifecycle or "", wanted.lifecycle),
-        "kind": vehicles.KINDS.get(wanted.kind or "", wanted.kind),
-    }
-    return [
-        (words.get(name) or value, _address(**{name: None}))
-        for name, value in _given(wanted).items()
-    ]
+    told = vehicle_filters.words(wanted).items()
+    return [(words, _address(**{name: None})) for name, words in told]
 
 
 def _empty_kind(found: VehiclePage, wanted: VehicleFilter) -> str | None:
@@ -274,13 +269,16 @@ def _empty_kind(found: VehiclePage, wanted: VehicleFilter) -> str | None:
     if wanted.is_empty:
         return "nothing-yet"
     troubled = wanted.lifecycle in ("missing", "off_market")
-    return "all-done" if troubled and len(_given(wanted)) == 1 else "no-match"
+    return "all-done" if troubled and len(given(wanted)) == 1 else "no-match"
 
 
-def _tabs(vehicle: Vehicle, active: str) -> list[NavItem]:
-    return [
+def tabs_of(vehicle: Vehicle, active: str) -> list[NavItem]:
+    """The vehicle's pages; photos and their order are a page of their own."""
+    own = [
         NavItem(
             label, url_for("vehicles.one", vehicle_id=vehicle.id, tab=tab or None), tab == active
         )
         for tab, label in TABS.items()
     ]
+    album = url_for("vehicle_photos.index", vehicle_id=vehicle.id)
+    return [own[0], NavItem("Photos", album, active == "photos"), *own[1:]]

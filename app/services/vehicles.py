@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import ExternalLink, MediaObject, Photo, StreamState, Vehicle
@@ -53,7 +53,10 @@ DEFAULT_SORT = "-updated"
 
 @dataclass(frozen=True)
 class VehicleFilter:
-    """What a list is narrowed to; None: not. `q`: every word must be found somewhere."""
+    """What a list is narrowed to; None: not. `q`: every word must be found somewhere.
+
+    `is_locked`: has fields with a padlock; `is_edited`: a person changed it here.
+    """
 
     q: str | None = None
     source: str | None = None
@@ -62,6 +65,10 @@ class VehicleFilter:
     kind: str | None = None
     stock_number: str | None = None
     vin: str | None = None
+    is_published: bool | None = None
+    is_excluded: bool | None = None
+    is_locked: bool | None = None
+    is_edited: bool | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -111,7 +118,8 @@ def page_of(
 
 
 def narrowed(query: Select[Any], wanted: VehicleFilter) -> Select[Any]:
-    """The query with the filter's conditions."""
+    """The query with the filter's conditions; vehicles that were merged away are in no list."""
+    query = query.where(Vehicle.merged_into_id.is_(None))
     exact = {
         Vehicle.source: wanted.source,
         Vehicle.lifecycle: wanted.lifecycle,
@@ -119,12 +127,24 @@ def narrowed(query: Select[Any], wanted: VehicleFilter) -> Select[Any]:
         Vehicle.kind: wanted.kind,
         Vehicle.stock_number: wanted.stock_number,
         Vehicle.vin: wanted.vin,
+        Vehicle.is_published: wanted.is_published,
+        Vehicle.is_excluded: wanted.is_excluded,
     }
     query = query.where(*(column == value for column, value in exact.items() if value is not None))
+    if wanted.is_locked is not None:
+        query = query.where(has_locks() if wanted.is_locked else ~has_locks())
+    if wanted.is_edited is not None:
+        edited = Vehicle.edited_at.is_not(None)
+        query = query.where(edited if wanted.is_edited else ~edited)
     for word in (wanted.q or "").lower().split()[:MAX_WORDS]:
         found = (func.lower(column).contains(word, autoescape=True) for column in SEARCHED)
         query = query.where(or_(*found))
     return query
+
+
+def has_locks() -> Any:
+    """Whether a vehicle has fields with a padlock, for a query."""
+    return func.coalesce(cast(Vehicle.locked_fields, Text), "[]") != "[]"
 
 
 def _order(sort: str) -> tuple[Any, Any]:
@@ -148,7 +168,7 @@ def rows_of(db: Session, vehicles: Sequence[Vehicle]) -> list[VehicleRow]:
 
 
 def first_photos(db: Session, vehicle_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
-    """Vehicle id → its first stored photo, in the dealer's order."""
+    """Vehicle id → its first stored photo that is not hidden, in the dealer's order."""
     if not vehicle_ids:
         return {}
     place = func.row_number().over(
@@ -156,7 +176,11 @@ def first_photos(db: Session, vehicle_ids: Sequence[int]) -> dict[int, tuple[int
     )
     ranked = (
         select(Photo.vehicle_id, Photo.id, Photo.media_id, place.label("place"))
-        .where(Photo.vehicle_id.in_(vehicle_ids), Photo.media_id.is_not(None))
+        .where(
+            Photo.vehicle_id.in_(vehicle_ids),
+            Photo.media_id.is_not(None),
+            Photo.is_hidden.is_(False),
+        )
         .subquery()
     )
     query = (
