@@ -1,4 +1,4 @@
-"""One vehicle as a page shows it: fields in groups, what happened to it, what was received."""
+"""One vehicle as a page shows it: fields in groups, photos, what was received."""
 
 from __future__ import annotations
 
@@ -17,14 +17,11 @@ from app.models import (
     ExternalLink,
     Photo,
     StreamState,
-    SyncItem,
-    SyncRun,
     Vehicle,
 )
 from app.services import vehicle_fields, vehicles
 from app.services.vehicle_fields import FIELDS, GROUPS, VehicleField
 
-TIMELINE_AT_ONCE: Final = 20
 STREAM: Final = "stock"
 # Shown as the title of the page, or together with another field.
 NOT_LISTED: Final = {"title", "currency", "odometer_unit"}
@@ -62,20 +59,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Change:
-    """A changed field of the timeline, in words."""
+    """A changed field, in words."""
 
     field: str
     before: Any
     after: Any
-
-
-@dataclass(frozen=True)
-class Event:
-    """What one run did to the vehicle."""
-
-    item: SyncItem
-    run: SyncRun
-    changes: list[Change]
 
 
 @dataclass(frozen=True)
@@ -178,10 +166,10 @@ def _day(value: Any) -> Any:
 
 
 def photos_of(db: Session, *vehicle_ids: int) -> Sequence[Photo]:
-    """The photos of some vehicles in the dealer's order, with their files; one query."""
+    """The photos of some vehicles in the dealer's order, with their files; not the hidden ones."""
     return db.scalars(
         select(Photo)
-        .where(Photo.vehicle_id.in_(vehicle_ids))
+        .where(Photo.vehicle_id.in_(vehicle_ids), Photo.is_hidden.is_(False))
         .options(joinedload(Photo.media))
         .order_by(Photo.vehicle_id, Photo.position, Photo.id)
     ).all()
@@ -234,38 +222,3 @@ def _as_received(value: Any) -> str:
 def _ours(vendor_name: str) -> str | None:
     field = vehicle_fields.field_of_source(vendor_name)
     return field.label if field else None
-
-
-def timeline(
-    db: Session, vehicle_id: int, before: int | None = None
-) -> tuple[list[Event], int | None]:
-    """What runs did to the vehicle, newest first, and where the next page begins (None: end)."""
-    query = (
-        select(SyncItem, SyncRun)
-        .join(SyncRun, SyncRun.id == SyncItem.run_id)
-        .where(SyncItem.entity_id == vehicle_id, SyncRun.stream == STREAM)
-        .order_by(SyncItem.id.desc())
-        .limit(TIMELINE_AT_ONCE + 1)
-    )
-    if before is not None:
-        query = query.where(SyncItem.id < before)
-    events = [Event(item, run, changes_of(item)) for item, run in db.execute(query)]
-    more = events[TIMELINE_AT_ONCE - 1].item.id if len(events) > TIMELINE_AT_ONCE else None
-    return events[:TIMELINE_AT_ONCE], more
-
-
-def changes_of(item: SyncItem) -> list[Change]:
-    """Changed fields with both values in words; none for a vehicle that was new."""
-    before, after = item.before or {}, item.after or {}
-    if not before:
-        return []
-    names = dict.fromkeys((*before, *after))
-    return [
-        Change(
-            vehicle_fields.label_of(name),
-            in_words(name, before.get(name)),
-            in_words(name, after.get(name)),
-        )
-        for name in names
-        if before.get(name) != after.get(name)
-    ]

@@ -49,13 +49,16 @@ def line(run: SyncRun) -> str | None:
     return f"{told}, {left:,} to go" if run.photos_state == "running" and left > 0 else told
 
 
-def retry_failed(db: Session, run: SyncRun, queue: JobQueue) -> int:
-    """Asks again for all photos that failed, by hand; returns how many.
+def retry_failed(db: Session, run: SyncRun, queue: JobQueue, vehicle_id: int | None = None) -> int:
+    """Asks again for photos that failed, by hand, of one vehicle or of all; returns how many.
 
     Raises NotAllowed (photo sync is off), AlreadyRunning, NotFound (nothing failed).
     """
     _check_free(run)
-    again = _mark(db, run, Photo.state == "failed")
+    failed = Photo.state == "failed"
+    again = _mark(
+        db, run, failed if vehicle_id is None else failed & (Photo.vehicle_id == vehicle_id)
+    )
     if not again:
         raise NotFound("No photo failed: there is nothing to try again.")
     _begin_again(db, run, queue)

@@ -103,17 +103,8 @@ class Downloads:
         if answer.content is None:
             return Result(wanted, validators=answer.validators)
         picture = read_picture(answer.content)
-        self._store(picture)
+        store_picture(self._media, self._dealership_id, picture)
         return Result(wanted, picture, answer.validators)
-
-    def _store(self, picture: Picture) -> None:
-        """The original goes last: where it is, the smaller sizes are as well."""
-        key = media_key(self._dealership_id, picture.sha256)
-        if self._media.exists(f"{key}/{ORIGINAL}"):
-            return
-        for size, content in smaller_sizes(picture):
-            self._media.put(f"{key}/{size}", content)
-        self._media.put(f"{key}/{ORIGINAL}", picture.content)
 
     def _watch(self, finished: list[Result]) -> None:
         """Counts answers that did not come, per server; any answer starts the count again."""
@@ -126,6 +117,19 @@ class Downloads:
         with suppress(ValueError):
             return self._silent.get(urlsplit(url).hostname or "", 0) >= GIVE_UP_AFTER
         return False
+
+
+def store_picture(media: MediaStore, dealership_id: int, picture: Picture) -> None:
+    """Stores all sizes; the original goes last: where it is, the smaller ones are as well.
+
+    Raises RecordRefused or ProviderUnavailable for a picture that turns out to be damaged.
+    """
+    key = media_key(dealership_id, picture.sha256)
+    if media.exists(f"{key}/{ORIGINAL}"):
+        return
+    for size, content in smaller_sizes(picture):
+        media.put(f"{key}/{size}", content)
+    media.put(f"{key}/{ORIGINAL}", picture.content)
 
 
 def media_key(dealership_id: int, sha256: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from app.services.errors import RecordRefused
 from app.services.photos.downloads import Result, WantedPhoto
 from app.services.photos.fetch import Validators
 from app.services.photos.lease import PhotoLease, beat, is_due
+from app.services.photos.picture import Picture
 
 ROWS_AT_ONCE = 500
 MAX_PAUSE = timedelta(days=7)
@@ -95,10 +96,18 @@ def _counters(results: list[Result]) -> dict[str, Any]:
 
 
 def _media_ids(db: Session, dealership_id: int, results: list[Result]) -> dict[str, int]:
-    """SHA-256 → id of the stored file; the same bytes under two addresses are one row (C84)."""
-    pictures = {result.picture.sha256: result.picture for result in results if result.picture}
+    """SHA-256 → id of the stored file, also of pictures that came again unchanged."""
+    pictures = [result.picture for result in results if result.picture]
     known = {result.wanted.sha256 for result in results if result.wanted.sha256}
-    if pictures:
+    return keep_media(db, dealership_id, pictures, known)
+
+
+def keep_media(
+    db: Session, dealership_id: int, pictures: Iterable[Picture], known: Iterable[str] = ()
+) -> dict[str, int]:
+    """Rows of stored files: SHA-256 → id; the same bytes under two addresses are one row (C84)."""
+    new = {picture.sha256: picture for picture in pictures}
+    if new:
         dialect = db.get_bind().dialect.name
         insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
         db.execute(
@@ -112,13 +121,13 @@ def _media_ids(db: Session, dealership_id: int, results: list[Result]) -> dict[s
                     "width": picture.width,
                     "height": picture.height,
                 }
-                for picture in pictures.values()
+                for picture in new.values()
             ],
         )
     rows = db.execute(
         select(MediaObject.sha256, MediaObject.id).where(
             MediaObject.dealership_id == dealership_id,
-            MediaObject.sha256.in_([*pictures, *known]),
+            MediaObject.sha256.in_([*new, *known]),
         )
     )
     return {row.sha256: row.id for row in rows}
