@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from app.db import Base
 from app.log import get_logger
 from app.models import SyncItem
-from app.services.sync import bulk
+from app.services.sync import before, bulk
 from app.services.sync.bulk import Moment, json_text
 from app.services.sync.changes import Change, refuse
+from app.services.sync.conflicts import record_conflicts
 from app.services.sync.plan import Verb
 from app.services.sync.rows import (
     ARCHIVE_HEAD,
@@ -118,7 +119,7 @@ def count_of(changes: Sequence[Change]) -> Counter[str]:
         verb = change.decision.verb
         if verb is Verb.CONFLICT:
             counts["conflicts"] += 1
-            counts["updated" if change.decision.write else "unchanged"] += 1
+            counts["updated" if change.decision.after else "unchanged"] += 1
         else:
             counts[COUNTED[verb]] += 1
     return counts
@@ -131,10 +132,22 @@ def _write(db: Session, target: Target, changes: Sequence[Change], moment: datet
     ]
     placed = _insert_new(db, target, by_verb(Verb.CREATE), now)
     known = by_verb(*QUIET, Verb.UPDATE, Verb.RESTORE, Verb.CONFLICT)
+    missing = by_verb(Verb.MISSING)
+    before.keep(db, target, _touched(known + missing), moment)
     _update_known(db, target, known, now)
-    _update_missing(db, target, by_verb(Verb.MISSING), now)
+    _update_missing(db, target, missing, now)
     told = list(filter(is_told, changes))
     insert_items(db, target, told, placed, now)
+    record_conflicts(db, target, changes, now)
+
+
+def _touched(changes: Sequence[Change]) -> list[int]:
+    """Links that change beyond the spelling of their record."""
+    return [
+        change.existing.link_id
+        for change in changes
+        if change.existing and not change.spelling_only
+    ]
 
 
 def _insert_new(
@@ -187,8 +200,8 @@ def _update_known(db: Session, target: Target, changes: Sequence[Change], now: M
     bulk.update_rows(
         db,
         LINKS,
-        ("missing_runs", "missing_since"),
-        [(0, None, change.existing.link_id) for change in healed if change.existing],
+        ("missing_runs", "missing_since", "kept_outside"),
+        [(0, None, False, change.existing.link_id) for change in healed if change.existing],
         dealership_id=target.dealership_id,
     )
 
@@ -198,7 +211,8 @@ def _update_vehicles(db: Session, target: Target, changes: Sequence[Change], now
     for change in changes:
         assert change.existing is not None  # noqa: S101
         merged = change.existing.local | change.decision.write
-        reason = change.decision.reason if merged["lifecycle"] != "listed" else None
+        moved = "lifecycle" in change.decision.write
+        reason = change.decision.life_reason if moved else change.existing.life_reason
         rows.append(
             (*row_values(merged), merged["lifecycle"], reason, now, change.existing.entity_id)
         )
@@ -206,10 +220,11 @@ def _update_vehicles(db: Session, target: Target, changes: Sequence[Change], now
 
 
 def _update_links(db: Session, target: Target, changes: Sequence[Change], now: Moment) -> None:
-    columns = ("missing_runs", *LINK_COLUMNS[LINK_COLUMNS.index("external_id") :])
+    columns = ("missing_runs", "kept_outside", *LINK_COLUMNS[LINK_COLUMNS.index("external_id") :])
     rows = [
         (
             0,
+            False,
             *link_values(target, change, json_text(change.decision.agreed), now),
             change.existing.link_id,
         )

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import orjson
 from psycopg import Cursor as PsycopgCursor
-from sqlalchemy import Table, text
+from sqlalchemy import Table, select, text
 from sqlalchemy.orm import Session
 
 # The forms in which SQLAlchemy stores them too; the driver asks for nothing else of ours.
@@ -56,6 +56,12 @@ def allocate_ids(db: Session, table: Table, count: int) -> range | list[int]:
     )
     first = int(top.scalar_one()) + 1
     return range(first, first + count)
+
+
+def ids_in_use(db: Session, table: Table, ids: Sequence[int]) -> set[int]:
+    """Which of these primary keys exist, whosesoever they are: no more is told of them."""
+    key = next(iter(table.primary_key.columns))
+    return set(db.connection().execute(select(key).where(key.in_(ids))).scalars())
 
 
 def insert_rows(

@@ -48,9 +48,11 @@ class Placed(NamedTuple):
 
 
 def vehicle_row(target: Target, one: Placed, now: Moment) -> tuple[Any, ...]:
+    decision = one.change.decision
     return (
         one.vehicle_id, target.dealership_id, "EasyCars", "[]", now,
-        *row_values(one.change.decision.write), "listed", None, now,
+        *row_values(decision.write), decision.write.get("lifecycle", "listed"),
+        decision.life_reason, now,
     )  # fmt: skip
 
 
@@ -68,10 +70,12 @@ def link_values(target: Target, change: Change, agreed: str | None, now: Moment)
     assert change.row is not None  # noqa: S101
     urls = list(change.draft.photo_urls)
     before = change.existing.photo_urls if change.existing else []
+    # Addresses that no photo job turned into rows yet stay wanted, whatever else changes.
+    wanted = urls != before or bool(change.existing and change.existing.photos_wanted)
     raw = None if target.stream.archive else change.row.raw.decode()
     return (
         change.draft.external_id, change.row.digest, agreed, raw,
-        json_text(urls), urls != before, None, now, target.run_id,
+        json_text(urls), wanted, None, now, target.run_id,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, select
+from sqlalchemy import Row, RowMapping, Select, Table, select
 from sqlalchemy.orm import Session
 
 from app.db import Base
@@ -31,7 +31,10 @@ BY_HAND = tuple(source for source in SOURCES if source != "EasyCars")
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """A known record: its link and the local row as field → value."""
+    """A known record: its link and the local row as field → value.
+
+    `excluded`: a sync leaves the vehicle alone, because a person said so or it was merged.
+    """
 
     link_id: int
     entity_id: int
@@ -42,6 +45,10 @@ class Existing:
     raw: bytes
     local: dict[str, Any]
     locked: frozenset[str]
+    photos_wanted: bool = False
+    excluded: bool = False
+    kept_outside: bool = False
+    life_reason: str | None = None
 
 
 @cache
@@ -92,15 +99,23 @@ def row_values(values: Values) -> list[Any]:
 
 
 def load_existing(
-    db: Session, stream: Stream, dealership_id: int, link_ids: Sequence[int]
+    db: Session,
+    stream: Stream,
+    dealership_id: int,
+    link_ids: Sequence[int],
+    *,
+    lock: bool = True,
 ) -> dict[str, Existing]:
-    """The known records behind these links, locked until the transaction ends."""
+    """The known records behind these links, locked until the transaction ends; without `lock`
+    for who only looks."""
     if not link_ids:
         return {}
     archive = Base.metadata.tables[stream.archive] if stream.archive else None
     query = _existing_query(archive).where(
         LINKS.c.dealership_id == dealership_id, LINKS.c.id.in_(link_ids)
     )
+    if lock:
+        query = query.with_for_update(of=[LINKS, VEHICLES])
     found = (_existing(row) for row in db.execute(query))
     return {record.external_id: record for record in found}
 
@@ -116,26 +131,24 @@ def _existing_query(archive: Table | None) -> Select[Any]:
             archive,
             (archive.c.link_id == LINKS.c.id) & (archive.c.dealership_id == LINKS.c.dealership_id),
         )
-    return (
-        select(
-            LINKS.c.id.label("link_id"),
-            LINKS.c.external_id,
-            LINKS.c.agreed,
-            LINKS.c.photo_urls,
-            LINKS.c.missing_runs,
-            raw.label("raw"),
-            *(column.label(f"v_{column.name}") for column in VEHICLES.c),
-        )
-        .select_from(joined)
-        .with_for_update(of=[LINKS, VEHICLES])
-    )
+    return select(
+        LINKS.c.id.label("link_id"),
+        LINKS.c.external_id,
+        LINKS.c.agreed,
+        LINKS.c.content_hash,
+        LINKS.c.photo_urls,
+        LINKS.c.photos_wanted,
+        LINKS.c.missing_runs,
+        LINKS.c.kept_outside,
+        raw.label("raw"),
+        *(column.label(f"v_{column.name}") for column in VEHICLES.c),
+    ).select_from(joined)
 
 
 def _existing(row: Row[Any]) -> Existing:
     cells = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
-    local = {name: _as_json(cells[f"v_{name}"]) for name in column_fields()}
-    local |= cells["v_details"] or {}
-    local["lifecycle"] = cells["v_lifecycle"]
+    # An undo clears the hash so that the record is decided anew, whatever was received last.
+    raw = cells["raw"] if any(cells["content_hash"]) else None
     return Existing(
         link_id=cells["link_id"],
         entity_id=cells["v_id"],
@@ -143,10 +156,22 @@ def _existing(row: Row[Any]) -> Existing:
         agreed=cells["agreed"],
         photo_urls=cells["photo_urls"],
         missing_runs=cells["missing_runs"],
-        raw=(cells["raw"] or "").encode(),
-        local={name: value for name, value in local.items() if value is not None},
+        raw=(raw or "").encode(),
+        local=local_values(cells),
         locked=frozenset(cells["v_locked_fields"] or ()),
+        photos_wanted=cells["photos_wanted"],
+        excluded=cells["v_is_excluded"] or cells["v_merged_into_id"] is not None,
+        kept_outside=cells["kept_outside"],
+        life_reason=cells["v_lifecycle_reason"],
     )
+
+
+def local_values(cells: RowMapping) -> dict[str, Any]:
+    """Field → JSON value of a vehicle whose columns are labelled `v_…`; the life cycle is one."""
+    local = {name: _as_json(cells[f"v_{name}"]) for name in column_fields()}
+    local |= cells["v_details"] or {}
+    local["lifecycle"] = cells["v_lifecycle"]
+    return {name: value for name, value in local.items() if value is not None}
 
 
 def _as_json(value: Any) -> Any:
