@@ -8,6 +8,7 @@ from flask import Flask
 
 BLUEPRINTS = [
     "sync_settings:bp",
+    "unlocking:bp",
     "dashboard:bp",
     "api.sync:bp",
     "auth:bp",

@@ -1,4 +1,4 @@
-"""Settings, sync (row 272): when, from which yard, with photos or not, in which zone.
+"""Settings, sync (row 272): when, from which yard, with which guards and owners, in which zone.
 
 Every form is its own, saves one thing and works without script.
 """
@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from app.db import db, unit_of_work
 from app.parts import parts
+from app.routes import sync_policy_form
 from app.routes.access import current_actor, requires
 from app.routes.fragments import fragment
-from app.services import credentials, photos, schedules, sync_settings
+from app.services import credentials, photos, schedules, sync_policy_edit, sync_settings
 from app.services.errors import InputInvalid
 from app.services.manual_sync import PROVIDER
 from app.services.sync_settings import Preview
@@ -135,6 +136,23 @@ def _set_yard(session: Session) -> None:
     )
 
 
+@bp.post(f"{PAGE}/guards")
+@requires("admin")
+def save_guards() -> ResponseReturnValue:
+    return _try(_with_typed(sync_policy_edit.save_guards), "The guards were saved.")
+
+
+@bp.post(f"{PAGE}/ownership")
+@requires("admin")
+def save_owners() -> ResponseReturnValue:
+    return _try(_with_typed(sync_policy_edit.save_owners), "Ownership was saved.")
+
+
+def _with_typed(save: Callable[..., None]) -> Callable[[Session], None]:
+    typed, now = request.form.to_dict(), parts().clock.now()
+    return lambda session: save(session, g.dealership.id, typed, current_actor(), now)
+
+
 @bp.post(f"{PAGE}/photos")
 @requires("admin")
 def set_photos() -> ResponseReturnValue:
@@ -194,6 +212,7 @@ def _page(typed: dict[str, str] | None = None, errors: dict[str, str] | None = N
         zones=_zones(),
         shown=shown,
         errors=errors or {},
+        **sync_policy_form.form(session, typed),
     )
 
 

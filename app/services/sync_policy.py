@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,13 +14,19 @@ from app.services.sync.guards import Limits
 from app.services.sync.plan import Owner
 from app.services.vehicle_fields import FIELDS
 
-EVERYTHING = "*"
-GROUP = "group:"
+EVERYTHING: Final = "*"
+GROUP: Final = "group:"
+LOCKED: Final = "locked"
+RULES: Final = (*(owner.value for owner in Owner), LOCKED)
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """`owners`: "*", "group:<group>" or a field → "easycars", "local", "ask"."""
+    """`owners`: "*", "group:<group>" or a field → one of RULES; the most exact one counts.
+
+    "locked" is a lock for all vehicles: a field that a sync fills once, for a new vehicle, and
+    never changes.
+    """
 
     removals_count: int = 10
     removals_percent: int = 20
@@ -27,14 +34,24 @@ class Policies:
     missing_runs: int = 2
     owners: Mapping[str, str] = field(default_factory=dict)
 
-    def owner(self, name: str) -> Owner:
-        """Who wins when both sides changed the field; the most exact rule counts."""
+    def rule(self, name: str) -> str:
+        """What counts for a field, by the most exact rule."""
         known = FIELDS.get(name)
         group = f"{GROUP}{known.group}" if known else ""
-        for key in (name, group, EVERYTHING):
-            if key in self.owners:
-                return Owner(self.owners[key])
-        return Owner.ASK
+        rules = (self.owners.get(key) for key in (name, group, EVERYTHING))
+        return next((rule for rule in rules if rule in RULES), Owner.ASK.value)
+
+    def owner(self, name: str) -> Owner:
+        """Who wins when both sides changed the field."""
+        rule = self.rule(name)
+        return Owner.LOCAL if rule == LOCKED else Owner(rule)
+
+    @property
+    def locked(self) -> frozenset[str]:
+        """Fields that no sync moves, on any vehicle."""
+        if LOCKED not in self.owners.values():
+            return frozenset()
+        return frozenset(name for name in FIELDS if self.rule(name) == LOCKED)
 
     def limits(self, newest_year: int) -> Limits:
         return Limits(

@@ -167,7 +167,7 @@ def _plan_known(
         record.local,
         full.values,
         terms.owner,
-        locked=record.locked,
+        locked=record.locked | terms.locked,
         missing_runs=record.missing_runs,
         since=terms.since,
     )

@@ -33,7 +33,7 @@ def restore(work: Work, collected: Collected) -> None:
             record.local,
             record.agreed,
             work.terms.owner,
-            locked=record.locked,
+            locked=record.locked | work.terms.locked,
             missing_runs=record.missing_runs,
             since=work.terms.since,
         )
@@ -89,34 +89,34 @@ def _gone(work: Work, present: Set[str]) -> list[KnownLink]:
 
 
 def _that_count(work: Work, gone: Sequence[KnownLink]) -> tuple[list[KnownLink], list[KnownLink]]:
-    """The absent vehicles that somebody may miss, and the sold ones, whose absence is noted once.
+    """The absent vehicles that somebody may miss, and those whose absence is noted once: sold ones,
+    and ones that were merged into another.
 
-    Excluded, merged and kept vehicles are neither: their absence says nothing.
+    Excluded and kept vehicles are neither: their absence says nothing.
     """
     lives: dict[int, str] = {}
     with reading(work.dealership_id) as session:
         for start in range(0, len(gone), ASKED_AT_ONCE):
             some = [link.link_id for link in gone[start : start + ASKED_AT_ONCE]]
             found = session.execute(_lives(work.dealership_id, some))
-            lives |= {row.id: row.lifecycle for row in found}
+            lives |= {row.id: SOLD if row.merged_into_id else row.lifecycle for row in found}
     counted = [link for link in gone if lives.get(link.link_id, SOLD) != SOLD]
     sold = [link for link in gone if lives.get(link.link_id) == SOLD and not link.missing_runs]
     return counted, sold
 
 
-def _lives(dealership_id: int, link_ids: Sequence[int]) -> Select[int, str]:
+def _lives(dealership_id: int, link_ids: Sequence[int]) -> Select[int, str, int | None]:
     joined = (VEHICLES.c.id == LINKS.c.entity_id) & (
         VEHICLES.c.dealership_id == LINKS.c.dealership_id
     )
     return (
-        select(LINKS.c.id, VEHICLES.c.lifecycle)
+        select(LINKS.c.id, VEHICLES.c.lifecycle, VEHICLES.c.merged_into_id)
         .select_from(LINKS.join(VEHICLES, joined))
         .where(
             LINKS.c.dealership_id == dealership_id,
             LINKS.c.id.in_(link_ids),
             LINKS.c.kept_outside.is_(False),
             VEHICLES.c.is_excluded.is_(False),
-            VEHICLES.c.merged_into_id.is_(None),
         )
     )
 

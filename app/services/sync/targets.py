@@ -33,7 +33,8 @@ BY_HAND = tuple(source for source in SOURCES if source != "EasyCars")
 class Existing:
     """A known record: its link and the local row as field → value.
 
-    `excluded`: a sync leaves the vehicle alone, because a person said so or it was merged.
+    `excluded`: a sync leaves the vehicle alone, because a person said so. One that was merged goes
+    on hidden: its record takes over when the kept one's is gone (vehicle_merge_heirs.py).
     """
 
     link_id: int
@@ -160,7 +161,7 @@ def _existing(row: Row[Any]) -> Existing:
         local=local_values(cells),
         locked=frozenset(cells["v_locked_fields"] or ()),
         photos_wanted=cells["photos_wanted"],
-        excluded=cells["v_is_excluded"] or cells["v_merged_into_id"] is not None,
+        excluded=cells["v_is_excluded"],
         kept_outside=cells["kept_outside"],
         life_reason=cells["v_lifecycle_reason"],
     )
@@ -200,7 +201,9 @@ class HandMade:
 def hand_made(db: Session, dealership_id: int) -> HandMade:
     rows = db.execute(
         select(VEHICLES.c.id, VEHICLES.c.vin, VEHICLES.c.stock_number).where(
-            VEHICLES.c.dealership_id == dealership_id, VEHICLES.c.source.in_(BY_HAND)
+            VEHICLES.c.dealership_id == dealership_id,
+            VEHICLES.c.source.in_(BY_HAND),
+            VEHICLES.c.merged_into_id.is_(None),
         )
     ).all()
     return HandMade(
@@ -227,7 +230,9 @@ def vins_of(db: Session, dealership_id: int, vehicle_ids: Iterable[int]) -> dict
         return {}
     rows = db.execute(
         select(VEHICLES.c.vin, VEHICLES.c.id).where(
-            VEHICLES.c.dealership_id == dealership_id, VEHICLES.c.vin.is_not(None)
+            VEHICLES.c.dealership_id == dealership_id,
+            VEHICLES.c.vin.is_not(None),
+            VEHICLES.c.merged_into_id.is_(None),
         )
     ).all()
     among = set(wanted)

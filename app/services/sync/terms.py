@@ -13,10 +13,12 @@ from app.services.sync.plan import MISSING_RUNS_BEFORE_OFF_MARKET, Policy, ask_a
 class Terms:
     """`since`: the run's day in the dealership's zone and its number, "12 May (run 81)".
 
+    `locked`: fields that no sync moves, on any vehicle.
     `anew`: records are decided although their bytes are as before (a re-map).
     """
 
     owner: Policy = ask_always
+    locked: frozenset[str] = frozenset()
     missing_runs: int = MISSING_RUNS_BEFORE_OFF_MARKET
     since: str = ""
     anew: bool = False

@@ -26,6 +26,7 @@ def read(
     zone = db.scalar(select(Dealership.timezone).where(Dealership.id == run.dealership_id))
     terms = Terms(
         policies.owner,
+        policies.locked,
         policies.missing_runs,
         since(now, zone or "UTC", run.id),
         anew=run.mode == "remap",
