@@ -104,7 +104,8 @@ class Noticed:
             self._note("value", name, value, example)
 
     def _note(self, kind: str, name: str, value: str, example: str) -> None:
-        name, value = name.replace("\0", "")[:LONGEST_NAME], value[:LONGEST_VALUE]
+        name = name.replace("\0", "")[:LONGEST_NAME]
+        value = value.replace("\0", "")[:LONGEST_VALUE]
         key = key_of(kind, name, value)
         if (known := self._found.get(key)) is not None:
             known.seen += 1

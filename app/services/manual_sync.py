@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import SyncRun
-from app.services import audit
+from app.services import audit, previews
 from app.services.audit import Actor
 from app.services.ports import Clock, JobQueue
 from app.services.sync import approval, opening, runs
@@ -51,9 +51,11 @@ def start(
     trigger: str,
     means: Means,
     parent_id: int | None = None,
+    mode: str = "sync",
 ) -> SyncRun:
     """Opens a run in the caller's transaction and audits who asked for it.
 
+    `mode` "preview" only looks: the run tells what a sync would do and changes nothing.
     Raises NotConfigured, AlreadyRunning, TooMany as `opening.open_run` does.
     """
     run = opening.open_run(
@@ -66,10 +68,74 @@ def start(
         clock=means.clock,
         hourly_limit=means.hourly_limit,
         parent_id=parent_id,
+        mode=mode,
     )
     db.flush()
-    _audit(db, actor, "sync.start", run)
+    _audit(db, actor, "sync.preview" if mode == "preview" else "sync.start", run)
     return run
+
+
+def apply(
+    db: Session, preview_id: int, *, actor: Actor, means: Means, trigger: str = "person"
+) -> SyncRun:
+    """Writes what a preview showed: opens the sync that reads its answer instead of EasyCars'.
+
+    Rows that changed since are left as they are and told. Raises NotFound, NotAllowed (no
+    preview, not ended well, older than 30 minutes, applied already) and AlreadyRunning. The
+    hourly limit does not count: the preview did.
+    """
+    preview = runs.get(db, preview_id)
+    found = previews.open_one(db, preview, means.clock.now())
+    run = opening.open_run(
+        db,
+        dealership_id=preview.dealership_id,
+        provider=preview.provider,
+        stream=preview.stream,
+        starter=Starter(actor.label, trigger, actor.user_id, actor.request_id),
+        queue=means.queue,
+        clock=means.clock,
+        parent_id=preview_id,
+        scope={opening.APPLIES: preview_id},
+    )
+    details = {"preview": preview_id, "changes": found.changes}
+    _audit(db, actor, "sync.apply", run, details)
+    return run
+
+
+def remap(
+    db: Session,
+    dealership_id: int,
+    *,
+    actor: Actor,
+    means: Means,
+    stream: str = "stock",
+    trigger: str = "person",
+) -> SyncRun:
+    """Reads all stored records again with the rules of now; asks EasyCars nothing (C10).
+
+    Raises AlreadyRunning. Needs no credentials, and the hourly limit does not count.
+    """
+    run = opening.open_run(
+        db,
+        dealership_id=dealership_id,
+        provider=PROVIDER,
+        stream=stream,
+        starter=Starter(actor.label, trigger, actor.user_id, actor.request_id),
+        queue=means.queue,
+        clock=means.clock,
+        mode="remap",
+    )
+    _audit(db, actor, "sync.remap", run)
+    return run
+
+
+def discard(db: Session, preview_id: int, *, actor: Actor, clock: Clock) -> bool:
+    """Puts a preview away; whether it was still open. Raises NotFound, NotAllowed."""
+    preview = runs.get(db, preview_id)
+    was_open = previews.discard(db, preview, actor.label, clock.now())
+    if was_open:
+        _audit(db, actor, "sync.discard", preview)
+    return was_open
 
 
 def approve(
@@ -95,7 +161,7 @@ def approve(
         parent_id=run_id,
         scope={approval.APPROVES: run_id},
     )
-    details = {"heldBy": run_id, "removals": held.removals, "values": held.values}
+    details = {"heldBy": run_id, "removals": held.removals, "values": held.values, "new": held.new}
     audit.record(
         db, actor, "sync.approve", f"stock run {run.id}", details,
         dealership_id=held_run.dealership_id,
@@ -112,8 +178,10 @@ def cancel(db: Session, run_id: int, actor: Actor, clock: Clock) -> SyncRun:
     return run
 
 
-def _audit(db: Session, actor: Actor, action: str, run: SyncRun) -> None:
-    details = {"runId": run.id, "kind": run.stream, "trigger": run.trigger}
+def _audit(
+    db: Session, actor: Actor, action: str, run: SyncRun, more: Mapping[str, Any] | None = None
+) -> None:
+    details = {"runId": run.id, "kind": run.stream, "trigger": run.trigger, **(more or {})}
     audit.record(
         db, actor, action, f"{run.stream} run {run.id}", details, dealership_id=run.dealership_id
     )

@@ -47,12 +47,12 @@ def _facts(work: Work, collected: Collected, parts: int) -> Facts:
     return Facts(
         fetched_at=work.now.isoformat(),
         environment=work.target.environment,
-        scope=work.connection.scope,
+        scope=dict(work.connection.scope),
         parts=parts,
         total=collected.total,
         equal=sorted(collected.equal),
         returned=[link.external_id for link in collected.returned],
-        numbers=collected.numbers,
+        numbers=dict(collected.numbers),
         unidentified=collected.unidentified,
         warnings=collected.warnings,
     )

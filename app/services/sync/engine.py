@@ -16,7 +16,7 @@ from app.db import ALL_DEALERSHIPS, db, unit_of_work
 from app.log import bound, get_logger
 from app.services import feed_questions, schedule_pause
 from app.services.errors import CredentialsRejected, HubError, LeaseLost, RunCancelled
-from app.services.sync import ending, runs, ways
+from app.services.sync import ending, runs, undo, ways
 from app.services.sync.heart import Heart
 from app.services.sync.opening import APPLIES
 from app.services.sync.runs import Lease, Outcome
@@ -30,6 +30,7 @@ WAYS: Final[Mapping[str, Way]] = {
     "preview": ways.look,
     APPLY: ways.apply_preview,
     "remap": ways.remap,
+    "undo": undo.undo,
 }
 
 

@@ -130,6 +130,7 @@ def manual_starts(db: Session, dealership_id: int, provider: str, now: datetime)
             .where(
                 SyncRun.dealership_id == dealership_id,
                 SyncRun.provider == provider,
+                SyncRun.mode.in_(FETCHING),
                 SyncRun.user_id.is_not(None),
                 SyncRun.trigger.in_(("person", "api", "retry")),
                 or_(SyncRun.parent_id.is_(None), SyncRun.trigger == "retry"),

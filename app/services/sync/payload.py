@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from typing import Final
@@ -59,7 +59,7 @@ def add_rows(db: Session, dealership_id: int, run_id: int, part: int, rows: Iter
 
 def add_facts(db: Session, dealership_id: int, run_id: int, facts: Facts) -> None:
     """Makes the payload whole."""
-    _add(db, dealership_id, run_id, FACTS, orjson.dumps(asdict(facts)))
+    _add(db, dealership_id, run_id, FACTS, orjson.dumps(vars(facts)))
 
 
 def _add(db: Session, dealership_id: int, run_id: int, part: int, body: bytes) -> None:

@@ -31,6 +31,7 @@ from app.services.sync.collect import KnownLink
 from app.services.sync.connection import Connection
 from app.services.sync.guards import Guards
 from app.services.sync.heart import Heart
+from app.services.sync.plan import Verb
 from app.services.sync.rows import Target
 from app.services.sync.runs import Lease, Outcome
 from app.services.sync.targets import LINKS
@@ -148,7 +149,7 @@ def prepare(lease: Lease, ports: Ports, heart: Heart, journal: Journal) -> Work:
             target=target,
             known=_known_links(session, target),
             already=frozenset(already),
-            quietly=sum(action in QUIET for action in already.values()),
+            quietly=sum(already.values()),
             terms=terms,
             guards=guards,
             mode=run.mode,
@@ -177,14 +178,20 @@ def _known_links(session: Session, target: Target) -> list[KnownLink]:
     return list(map(KnownLink._make, found.all()))
 
 
-def _already_done(session: Session, lease: Lease) -> dict[str, str]:
-    """Rows that a former owner of this run decided, and how: empty unless this is a take-over."""
+def _already_done(session: Session, lease: Lease) -> dict[str, bool]:
+    """Rows that a former owner of this run told of, and whether they count as unchanged. Empty
+    unless this is a take-over."""
     if lease.attempt == 1:
         return {}
-    query = select(SyncItem.external_id, SyncItem.action).where(
+    is_written = SyncItem.after.is_not(None).label("is_written")
+    query = select(SyncItem.external_id, SyncItem.action, is_written).where(
         SyncItem.run_id == lease.run_id, SyncItem.dealership_id == lease.dealership_id
     )
-    return {row.external_id: row.action for row in session.execute(query)}
+    return {
+        row.external_id: row.action in QUIET
+        or (row.action == Verb.CONFLICT.value and not row.is_written)
+        for row in session.execute(query)
+    }
 
 
 @contextmanager

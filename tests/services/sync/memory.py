@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 from app.db import reading, unit_of_work
 from app.models import SyncItem, SyncRun, Vehicle
 from app.parts import SystemClock
+from app.services import manual_sync
 from app.services.errors import RecordRefused
 from app.services.sync import engine, opening, runs, work
 from app.services.sync.connection import Connection
 from app.services.sync.opening import Starter
 from app.services.sync.protocol import Ask, Draft, Page
-from tests.factories import dealership
+from tests.factories import ACTOR, dealership
 
 
 class NoQueue:
@@ -91,6 +92,7 @@ class Yard:
         self.dealership = dealership()
         self.batch_size = batch_size
         self.scope = {"environment": "Test", "yard": "", "account": "a"}
+        self.after_sync: Callable[[int], None] = lambda run_id: None
 
     @property
     def ports(self) -> work.Ports:
@@ -99,7 +101,7 @@ class Yard:
             queue=self.queue,
             connect=self._connect,
             open_connection=self._open,
-            after_sync=lambda db, dealership_id, run_id: {},
+            after_sync=self._after_sync,
             batch_size=self.batch_size,
         )
 
@@ -110,7 +112,11 @@ class Yard:
     def _open(self, db: Session, run: SyncRun) -> Connection:
         return Connection(None, self.stream, {}, Ask("Test"), self.scope)
 
-    def open(self) -> int:
+    def _after_sync(self, db: Session, dealership_id: int, run_id: int) -> dict[str, Any]:
+        self.after_sync(run_id)
+        return {}
+
+    def open(self, mode: str = "sync", **facts: Any) -> int:
         with unit_of_work(self.dealership.id) as db:
             return opening.open_run(
                 db,
@@ -120,10 +126,24 @@ class Yard:
                 starter=Starter("test", "person"),
                 queue=self.queue,
                 clock=self.clock,
+                mode=mode,
+                **facts,
             ).id
 
     def sync(self) -> SyncRun:
-        run_id = self.open()
+        return self.execute(self.open())
+
+    def preview(self) -> SyncRun:
+        return self.execute(self.open("preview"))
+
+    def apply(self, preview: SyncRun) -> SyncRun:
+        """Applies a preview as a person would."""
+        with unit_of_work(self.dealership.id) as db:
+            means = manual_sync.Means(self.queue, self.clock, hourly_limit=0)
+            run_id = manual_sync.apply(db, preview.id, actor=ACTOR, means=means).id
+        return self.execute(run_id)
+
+    def execute(self, run_id: int) -> SyncRun:
         engine.execute(run_id, "test", self.ports)
         return self.run(run_id)
 
