@@ -7,6 +7,8 @@ from importlib import import_module
 from flask import Flask
 
 BLUEPRINTS = [
+    "mapping:bp",
+    "feed_questions:bp",
     "sync_settings:bp",
     "unlocking:bp",
     "dashboard:bp",
@@ -23,10 +25,13 @@ BLUEPRINTS = [
     "vehicle_acts:bp",
     "vehicle_bulk:bp",
     "vehicle_photos:bp",
+    "vehicle_origin:bp",
     "media:bp",
     "api.vehicles:bp",
     "sync_stock:bp",
     "runs:bp",
+    "undo:bp",
+    "api.undo:bp",
     "history:bp",
     "health:bp",
     "credentials:bp",

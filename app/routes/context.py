@@ -36,6 +36,7 @@ PAGES = (
         ("Monitoring", "monitoring", "info"),
         ("EasyCars settings", "settings/easycars", "plug"),
         ("Sync settings", "settings/sync", "settings"),
+        ("Mapping rules", "settings/mapping", "settings"),
         ("People", "settings/people", "people"),
         ("Tokens", "settings/tokens", "lock"),
         ("Audit", "audit", "audit"),

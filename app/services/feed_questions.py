@@ -23,6 +23,7 @@ QUESTIONS: Table = FeedQuestion.__table__  # type: ignore[assignment]
 # A feed that brings more than this at once is broken; the most frequent ones say so well enough.
 NEW_AT_ONCE: Final = 300
 SHOWN: Final = 200
+CLOSED_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,17 @@ def inbox(db: Session) -> Inbox:
     return Inbox(of["value"], of["new_field"], gone, open_count(db))
 
 
+def closed(db: Session) -> Sequence[FeedQuestion]:
+    """The questions that were decided last, newest first."""
+    query = (
+        select(FeedQuestion)
+        .where(FeedQuestion.state != "open")
+        .order_by(FeedQuestion.decided_at.desc(), FeedQuestion.id.desc())
+        .limit(CLOSED_SHOWN)
+    )
+    return db.scalars(query).all()
+
+
 def get_open(db: Session, question_id: int) -> FeedQuestion:
     """Raises NotFound; NotAllowed when somebody was faster."""
     found = db.scalar(select(FeedQuestion).where(FeedQuestion.id == question_id))
@@ -213,6 +225,21 @@ def ignore_all(
     if found:
         _audit_ignored(db, dealership_id, found, actor)
     return len(found)
+
+
+def ask_again(db: Session, question_id: int, actor: Actor) -> FeedQuestion:
+    """Opens an ignored question again. Raises NotFound; NotAllowed for one with an answer."""
+    question = db.scalar(select(FeedQuestion).where(FeedQuestion.id == question_id))
+    if question is None:
+        raise NotFound("There is no such question.")
+    if question.state == "answered":
+        raise NotAllowed("A mapping rule answers this question. Change the rule instead.")
+    question.state, question.decided_at, question.decided_by = "open", None, None
+    audit.record(
+        db, actor, "mapping.ask_again", f"{question.field} {question.value}".strip(),
+        dealership_id=question.dealership_id,
+    )  # fmt: skip
+    return question
 
 
 def _audit_ignored(
