@@ -78,7 +78,7 @@ def stored(place: Dealership, number: str, **received: Any) -> Vehicle:
                 vehicle_id=car.id,
                 received_at=NOON,
                 raw=raw,
-                **{name: value for name, value in (draft.archive or {}).items()},
+                **(draft.archive or {}),
             )
         )
     return car
