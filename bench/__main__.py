@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from app import simulator
-from bench import memory, photos, report, stock
+from bench import memory, photos, report, stock, trust
 from bench.measure import Figure
 from bench.stage import DATABASES, Stage, stages
 
@@ -22,7 +22,17 @@ BY_SIZE: dict[str, Line] = {
     "changed": stock.changed,
 }
 # At the largest size, or at a size of their own.
-ONCE: dict[str, Line] = {"memory": memory.peak, "photos": photos.two_hundred}
+ONCE: dict[str, Line] = {
+    "preview-first": trust.preview_first,
+    "apply-first": trust.apply_first,
+    "undo-first": trust.undo_first,
+    "preview-all": trust.preview_all,
+    "apply-all": trust.apply_all,
+    "undo-all": trust.undo_all,
+    "remap-all": trust.remap_all,
+    "memory": memory.peak,
+    "photos": photos.two_hundred,
+}
 LINES = (*BY_SIZE, *ONCE)
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import func, select
 
 from app import create_app
 from app.cli.demo import _simulator_keys
 from app.db import db, reading, unit_of_work
 from app.jobs.sync import engine_ports
 from app.jobs.worker import settle
+from app.models import Vehicle
 from app.parts import parts
 from app.services import demo_dealership
 from app.services.sync import engine, opening, runs
@@ -30,6 +32,8 @@ DATABASES = ("postgresql", "sqlite")
 DEALERSHIP = 1
 # Children first.
 TABLES = (
+    "sync_before", "sync_payload", "conflict", "feed_question", "mapping_version",
+    "vehicle_edit", "duplicate_pair", "outbox_message",
     "easycar_stock_data", "photo", "media_object", "sync_item", "external_link", "vehicle",
     "stream_state", "sync_run",
 )  # fmt: skip
@@ -47,16 +51,24 @@ class Stage:
     folder: Path
 
     def sync(self) -> dict[str, Any]:
-        """One run by the engine, here and now; returns its summary."""
-        run_id = self.open_run()
+        """One plain sync by the engine, here and now; returns its summary."""
+        return self.run("sync")
+
+    def run(self, mode: str, **facts: Any) -> dict[str, Any]:
+        """One run of any mode; `facts` are more of the run, such as its scope."""
+        run_id = self.open_run(mode, **facts)
         engine.execute(run_id, "bench", engine_ports(parts()))
         return self.summary(run_id)
+
+    def vehicles(self) -> int:
+        with reading(DEALERSHIP) as session:
+            return session.scalar(select(func.count(Vehicle.id))) or 0
 
     def summary(self, run_id: int) -> dict[str, Any]:
         with reading(DEALERSHIP) as session:
             return summary(runs.get(session, run_id))
 
-    def open_run(self) -> int:
+    def open_run(self, mode: str = "sync", **facts: Any) -> int:
         with unit_of_work(DEALERSHIP) as session:
             return opening.open_run(
                 session,
@@ -66,6 +78,8 @@ class Stage:
                 starter=Starter("bench", "person"),
                 queue=parts().queue,
                 clock=parts().clock,
+                mode=mode,
+                **facts,
             ).id
 
     def empty(self) -> None:
