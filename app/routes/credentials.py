@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from app.db import db, unit_of_work
 from app.models import EasyCarsCredential
 from app.parts import parts
+from app.routes import outside
 from app.routes.access import current_actor, requires
 from app.routes.connection import Tried, proof_time, try_connection
 from app.routes.fragments import fragment, is_fragment
@@ -155,6 +156,7 @@ def _page(
         revealed=revealed,
         labels=LABELS,
         word=DELETE_WORD,
+        outside=outside.notice(),
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db import db, unit_of_work
 from app.parts import parts
-from app.routes import sync_policy_form
+from app.routes import outside, sync_policy_form
 from app.routes.access import current_actor, requires
 from app.routes.fragments import fragment
 from app.services import credentials, photos, schedules, sync_policy_edit, sync_settings
@@ -119,8 +119,7 @@ def _resume(session: Session) -> None:
 def yard() -> ResponseReturnValue:
     return _try(
         _set_yard,
-        "The yard was saved. Vehicles of other yards will be held for approval at the next sync, "
-        "not removed.",
+        "The yard was saved. Vehicles of other yards stay as they are until you decide about them.",
     )
 
 
@@ -212,6 +211,7 @@ def _page(typed: dict[str, str] | None = None, errors: dict[str, str] | None = N
         zones=_zones(),
         shown=shown,
         errors=errors or {},
+        outside=outside.notice(),
         **sync_policy_form.form(session, typed),
     )
 

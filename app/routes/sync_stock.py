@@ -10,21 +10,26 @@ from flask.typing import ResponseReturnValue
 
 from app.db import db, unit_of_work
 from app.parts import parts
+from app.routes import outside
 from app.routes.access import current_actor, may, requires
 from app.routes.fragments import fragment, is_fragment, unchanged
 from app.routes.run_card import card_of
-from app.services import manual_sync, sync_overview
+from app.services import manual_sync, previews, sync_overview
 from app.services.errors import AlreadyRunning
 from app.services.manual_sync import Means
 
 bp = Blueprint("sync_stock", __name__)
 PAGE = "/d/<slug>/sync/stock"
+LOOK_FIRST = (
+    "First import: you look first. EasyCars is read now, and nothing is saved until you apply "
+    "the preview."
+)
 
 
 @bp.get(PAGE)
 @requires("viewer")
 def index() -> ResponseReturnValue:
-    return render_template("sync_stock/index.html", **_context())
+    return render_template("sync_stock/index.html", outside=outside.notice(), **_context())
 
 
 @bp.get(f"{PAGE}/live")
@@ -40,9 +45,14 @@ def live() -> ResponseReturnValue:
 @bp.post(PAGE)
 @requires("operator")
 def start() -> ResponseReturnValue:
-    """Answers at once with the running card; the work happens in a worker (row 95)."""
+    """Answers at once with the running card; the work happens in a worker (row 95).
+
+    A first import is a preview, whatever was pressed: people look before it is written (C1).
+    """
     try:
         with unit_of_work(g.dealership.id) as session:
+            is_first = previews.is_first(session, g.dealership.id, "stock")
+            is_preview = is_first or request.form.get("mode") == "preview"
             manual_sync.start(
                 session,
                 dealership_id=g.dealership.id,
@@ -50,7 +60,10 @@ def start() -> ResponseReturnValue:
                 actor=current_actor(),
                 trigger="person",
                 means=means(),
+                mode="preview" if is_preview else "sync",
             )
+        if is_first and request.form.get("mode") != "preview":
+            flash(LOOK_FIRST, "info")
     except AlreadyRunning as running:
         flash(running.user_message, "info")
     if is_fragment():
@@ -74,4 +87,5 @@ def _context() -> dict[str, Any]:
         "card": card,
         "version": state.version(now),
         "may_start": may("operator"),
+        "is_first": previews.is_first(db.session(), g.dealership.id, "stock"),
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import StreamState, SyncRun
+from app.models import EasyCarsCredential, StreamState, SyncRun
 from app.services import credentials
 from app.services.credential_encryption import CredentialEncryptionService
 from app.services.sync import registry
@@ -48,12 +48,18 @@ def open_connection(db: Session, run: SyncRun, crypto: CredentialEncryptionServi
         return Connection(provider, stream, {}, Ask(environment), {"environment": environment})
     keys, credential = credentials.keys_for(db, run.dealership_id, crypto)
     filters = {"yard_code": credential.yard_code} if credential.yard_code else {}
-    scope = {
+    scope = scope_of(credential, keys)
+    return Connection(provider, stream, keys, Ask(credential.environment, filters), scope)
+
+
+def scope_of(credential: EasyCarsCredential, keys: Keys) -> dict[str, str]:
+    """Whose stock a sync with these credentials asks for; no secret can be read from it."""
+    account = keys.get("account_number")
+    return {
         "environment": credential.environment,
         "yard": credential.yard_code or "",
-        "account": sha256(keys["account_number"].reveal().encode()).hexdigest()[:12],
+        "account": sha256(account.reveal().encode()).hexdigest()[:12] if account else "",
     }
-    return Connection(provider, stream, keys, Ask(credential.environment, filters), scope)
 
 
 def _environment(db: Session, run: SyncRun) -> str:

@@ -15,6 +15,9 @@ from app.services.sync.rows import Target
 from app.services.sync.runs import Outcome
 from app.services.sync.targets import LINKS
 
+# In `SyncRun.scope`: whose stock the run asked for.
+ASKED = "asked"
+
 
 def cancelled() -> Outcome:
     return Outcome("cancelled", "Cancelled. What was done until then stays.")
@@ -145,6 +148,8 @@ def _counts_sentence(run: SyncRun) -> str:
         return f"No changes: all {_vehicles(run.unchanged)} are as they were."
     if run.unchanged:
         parts.append(f"{run.unchanged} unchanged")
+    if not parts:
+        return f"{run.total} in the feed, and nothing was taken over."
     return f"{run.total} in the feed: {', '.join(parts)}."
 
 
@@ -198,6 +203,7 @@ def remember(db: Session, target: Target, run: SyncRun, seen: Seen) -> None:
         if seen.whole:
             state.scope = dict(seen.scope)
     state.last_run_id = run.id
+    run.scope = {**run.scope, ASKED: dict(seen.scope)}
     if run.created or run.updated or run.missing or state.listed is None:
         state.listed = _listed(db, target)
     if is_newest:
