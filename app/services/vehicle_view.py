@@ -19,23 +19,28 @@ from app.models import (
     StreamState,
     Vehicle,
 )
-from app.services import vehicle_fields, vehicles
+from app.services import vehicle_fields, vehicle_values, vehicles
 from app.services.vehicle_fields import FIELDS, GROUPS, VehicleField
+from app.services.vehicle_values import DEFAULTS
 
 STREAM: Final = "stock"
-# Shown as the title of the page, or together with another field.
-NOT_LISTED: Final = {"title", "currency", "odometer_unit"}
+# Shown together with another field.
+NOT_LISTED: Final = {"currency", "odometer_unit"}
 LONG_TEXTS: Final = {"description", "additional_description", "features", "optional_features"}
 CONDITIONS: Final = {"new": "New", "used": "Used", "demo": "Demo"}
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One field as it is shown. `value` None: not given. `theirs`: what EasyCars would set."""
+    """One field as it is shown. `value` None: not given.
+
+    `differs`: EasyCars has another value, `theirs` (None: it does not say).
+    """
 
     field: VehicleField
     value: Any
     locked: bool
+    differs: bool = False
     theirs: Any = None
 
     @property
@@ -101,10 +106,22 @@ def groups_of(vehicle: Vehicle, agreed: Mapping[str, Any]) -> list[Group]:
 
 
 def _shown(vehicle: Vehicle, field: VehicleField, agreed: Mapping[str, Any]) -> Shown:
-    value = value_of(vehicle, field)
-    locked = field.name in (vehicle.locked_fields or ())
-    theirs = in_words(field.name, agreed.get(field.name)) if locked else None
-    return Shown(field, in_words(field.name, value, vehicle), locked, theirs)
+    name = field.name
+    return Shown(
+        field,
+        in_words(name, value_of(vehicle, field), vehicle),
+        name in (vehicle.locked_fields or ()),
+        bool(agreed) and differs(name, vehicle_values.value_of(vehicle, name), agreed.get(name)),
+        in_words(name, agreed.get(name)),
+    )
+
+
+def differs(name: str, here: Any, agreed: Any) -> bool:
+    """Whether EasyCars has another value than the vehicle. Both are JSON values.
+
+    Columns that are never empty do not differ from "not said" by their default alone.
+    """
+    return bool(here != agreed and not (agreed is None and here == DEFAULTS.get(name)))
 
 
 def value_of(vehicle: Vehicle, field: VehicleField) -> Any:
