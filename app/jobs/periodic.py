@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.db import ALL_DEALERSHIPS, unit_of_work
 from app.jobs.context import application
 from app.log import get_logger
 from app.parts import parts
-from app.services import outbox_delivery, photos, schedules
-from app.services.sync import sweep
+from app.services import outbox_delivery, photos, previews, schedules
+from app.services.sync import before, sweep
 
 log = get_logger(__name__)
 TICK_ID = "forecourt-tick"
@@ -18,6 +20,8 @@ def tick() -> None:
     """Opens a run for every schedule that is due. rq-scheduler calls it once a minute."""
     with application().app_context():
         start_due()
+        drop_old_previews()
+        drop_old_images()
 
 
 def start_due() -> list[int]:
@@ -29,6 +33,24 @@ def start_due() -> list[int]:
     if started:
         log.info("schedules_started", runs=started)
     return started
+
+
+def drop_old_previews() -> Sequence[int]:
+    """What previews received is of no use after their half hour; it goes after a day."""
+    with unit_of_work(ALL_DEALERSHIPS) as session:
+        dropped = previews.prune(session, parts().clock.now())
+    if dropped:
+        log.info("previews_dropped", runs=list(dropped))
+    return dropped
+
+
+def drop_old_images() -> int:
+    """What runs replaced is kept for an undo within 30 days (C9)."""
+    with unit_of_work(ALL_DEALERSHIPS) as session:
+        gone = before.prune(session, parts().clock.now())
+    if gone:
+        log.info("before_images_dropped", rows=gone)
+    return gone
 
 
 def bring_back() -> list[int]:

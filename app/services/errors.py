@@ -2,7 +2,7 @@
 
 HubError(user_message, **facts)
 ├─ InputInvalid 422 · NotFound 404 · NotAllowed 403 · AlreadyRunning 409 · TooMany 429
-├─ NotConfigured 400 · RunCancelled · LeaseLost
+├─ NotPossible 409 · NotConfigured 400 · RunCancelled · LeaseLost
 └─ ProviderError(provider)
    ├─ ProviderUnavailable   retry later; RateLimited carries retry_after (seconds)
    ├─ CredentialsRejected   ask a person: which pair was refused
@@ -52,6 +52,13 @@ class NotFound(HubError):
 class NotAllowed(HubError):
     status = 403
     code = "forbidden"
+
+
+class NotPossible(HubError):
+    """Allowed to this person, but not in the state in which things are now."""
+
+    status = 409
+    code = "not_possible"
 
 
 class NotConfigured(HubError):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import SyncItem
@@ -14,10 +14,11 @@ from app.services.vehicle_fields import FIELDS, label_of
 
 PAGE_SIZE: Final = 25
 WARNINGS_READ: Final = 500
+FIELDS_READ: Final = 200
 TABS: Final = ("created", "updated", "unchanged", "held", "failed", "missing", "conflicts")
 ACTIONS: Final = {
     "created": ("create",),
-    "updated": ("update", "restore", "push"),
+    "updated": ("update", "restore", "push", "delete"),
     "held": ("hold",),
     "failed": ("refuse",),
     "missing": ("missing",),
@@ -29,6 +30,17 @@ LIFECYCLE_WORDS: Final = {
     "off_market": "Off market",
     "sold": "Sold",
 }
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to look for among the rows: part of a stock number or name, a changed field."""
+
+    text: str = ""
+    field: str = ""
+
+
+ALL: Final = Wanted()
 
 
 @dataclass(frozen=True)
@@ -64,12 +76,13 @@ def page(
     run_id: int,
     tab: str,
     *,
+    wanted: Wanted = ALL,
     after: int | None = None,
     before: int | None = None,
     size: int = PAGE_SIZE,
 ) -> ItemPage:
     """A page of one tab by keyset, so that the ten thousandth row costs what the first does."""
-    query = _of_tab(run_id, tab)
+    query = _of_tab(run_id, tab, wanted)
     if before is not None:
         rows = list(
             db.scalars(
@@ -89,8 +102,47 @@ def _page(items: list[SyncItem], *, earlier: bool, later: bool) -> ItemPage:
     return ItemPage(items, items[0].id if earlier else None, items[-1].id if later else None)
 
 
-def _of_tab(run_id: int, tab: str) -> Select[SyncItem]:
-    return select(SyncItem).where(SyncItem.run_id == run_id, _in_tab(tab))
+def _of_tab(run_id: int, tab: str, wanted: Wanted = ALL) -> Select[SyncItem]:
+    query = select(SyncItem).where(SyncItem.run_id == run_id, _in_tab(tab))
+    if wanted.text:
+        of_number = SyncItem.external_id.icontains(wanted.text, autoescape=True)
+        query = query.where(or_(of_number, SyncItem.label.icontains(wanted.text, autoescape=True)))
+    return query.where(_has_field(wanted.field)) if wanted.field else query
+
+
+def _has_field(name: str) -> ColumnElement[bool]:
+    """Rows whose before or after holds the field: its key stands in the JSON text as "name":."""
+    return or_(
+        *(
+            cast(side, Text).contains(f'"{name}":', autoescape=True)
+            for side in (SyncItem.before, SyncItem.after)
+        )
+    )
+
+
+def count(db: Session, run_id: int, tab: str, wanted: Wanted) -> int:
+    """How many rows of the tab are wanted."""
+    found = _of_tab(run_id, tab, wanted).with_only_columns(func.count(SyncItem.id))
+    return db.scalar(found) or 0
+
+
+def fields(db: Session, run_id: int, tab: str) -> list[tuple[str, str]]:
+    """The fields that changed in the first rows of a tab, with their labels, in form order."""
+    rows = db.execute(
+        _of_tab(run_id, tab)
+        .with_only_columns(SyncItem.before, SyncItem.after)
+        .order_by(SyncItem.id)
+        .limit(FIELDS_READ)
+    )
+    names: set[str] = set()
+    for before, after in rows:
+        names |= (before or {}).keys() | (after or {}).keys()
+    ordered = sorted(names, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
+    return [(name, field_label(name)) for name in ordered]
+
+
+def field_label(name: str) -> str:
+    return "Life cycle" if name == "lifecycle" else label_of(name)
 
 
 def _in_tab(tab: str) -> ColumnElement[bool]:
@@ -129,7 +181,7 @@ _ORDER: Final = {name: place for place, name in enumerate(FIELDS)}
 def _change(name: str, before: Any, after: Any) -> FieldChange:
     if name == "lifecycle":
         return FieldChange(
-            "Life cycle", "text", None, LIFECYCLE_WORDS.get(before), LIFECYCLE_WORDS.get(after)
+            field_label(name), "text", None, LIFECYCLE_WORDS.get(before), LIFECYCLE_WORDS.get(after)
         )
     field = FIELDS.get(name)
     if field is None:

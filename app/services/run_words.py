@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.models import SyncRun
+from app.services.sync.opening import APPLIES, is_asking
 
 KINDS: Final = {"stock": "Stock", "leads": "Lead"}
 DIRECTIONS: Final = {"inbound": "Inbound", "outbound": "Outbound"}
@@ -24,11 +25,17 @@ TRIGGERS: Final = {
     "retry": "Retry",
     "first-import": "First import",
 }
+# Of runs that speak with nobody outside.
+PHASES_AT_HOME: Final = {
+    "connecting": "Getting ready",
+    "fetching": "Reading what is stored",
+}
 MODES: Final = {
-    "preview": "preview",
-    "reconcile": "reconciliation",
-    "undo": "undo",
-    "remap": "new mapping",
+    "sync": "Sync",
+    "preview": "Preview",
+    "reconcile": "Reconciliation",
+    "undo": "Undo",
+    "remap": "Re-map",
 }
 
 
@@ -42,14 +49,29 @@ class Advice:
 
 
 def title(run: SyncRun) -> str:
-    """Stock sync 12, Stock preview 13."""
+    """Stock sync 12, Stock preview 13, Stock re-map 14, Undo of run 12."""
+    if undone := run.scope.get("undoes"):
+        return f"Undo of run {undone}"
     kind = KINDS.get(run.stream, run.stream.capitalize())
-    return f"{kind} {MODES.get(run.mode, 'sync')} {run.id}"
+    return f"{kind} {MODES.get(run.mode, 'sync').lower()} {run.id}"
+
+
+def label(run: SyncRun) -> str:
+    """The run in a list that says stock or lead elsewhere: Sync, Preview, Undo of run 12."""
+    if undone := run.scope.get("undoes"):
+        return f"Undo of run {undone}"
+    if applied := run.scope.get(APPLIES):
+        return f"Preview {applied} applied"
+    return MODES.get(run.mode, run.mode.capitalize())
 
 
 def phase(run: SyncRun) -> str:
     if run.cancel_asked_at is not None:
         return "Stopping after this batch"
+    if not is_asking(run.mode, run.scope) and run.phase in PHASES_AT_HOME:
+        return PHASES_AT_HOME[run.phase]
+    if run.mode == "preview" and run.phase == "applying":
+        return "Comparing, nothing is saved"
     return PHASES.get(run.phase, run.phase.replace("_", " ").capitalize())
 
 
@@ -61,6 +83,8 @@ def started_by(run: SyncRun) -> str:
         "retry": f"Tried again by {run.actor}",
         "first-import": "First import after EasyCars was connected",
     }.get(run.trigger, f"Started {'from the' if run.actor == COMMAND_LINE else 'by'} {run.actor}")
+    if applied := run.scope.get(APPLIES):
+        return f"{words}, applies preview {applied}"
     return words if run.parent_id is None else f"{words}, after run {run.parent_id}"
 
 
@@ -96,12 +120,28 @@ ANY_FAILURE: Final = Advice(
 
 def advice(run: SyncRun) -> Advice | None:
     """What to do next; None when nothing needs a person."""
+    if run.mode == "undo":
+        return _advice_on_undo(run)
     if run.status == "failed":
         return ADVICE.get(run.error_code or "", ANY_FAILURE)
+    if run.mode == "preview":
+        return Advice("Preview again when it suits you.") if run.status == "cancelled" else None
     if run.status == "cancelled":
         return Advice("Sync again when it suits you: it goes on where this run stopped.")
     if run.failed:
         return Advice("Correct the rows under Failed in EasyCars; the next sync takes them in.")
     if run.held:
         return Advice("Look at what is held, below, and compare it with EasyCars.")
+    return None
+
+
+def _advice_on_undo(run: SyncRun) -> Advice | None:
+    if run.status in ("failed", "cancelled"):
+        return Advice(
+            "Undo it again to go on where this one stopped.",
+            f"runs/{run.parent_id}/undo",
+            f"Undo run {run.parent_id}",
+        )
+    if run.conflicts:
+        return Advice("Look under Conflicts at what was changed since, and change it by hand.")
     return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Table, func, literal, or_, select
+from sqlalchemy import RowMapping, Table, func, literal, or_, select, union
 from sqlalchemy.orm import Session
 
 from app.db import Base
@@ -25,11 +25,16 @@ MERGES: Table = VehicleMerge.__table__  # type: ignore[assignment]
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
-    """The run that is taken back, and where its undo writes."""
+    """The run that is taken back, and where its undo writes.
+
+    `only_looking`: the question before an undo. It locks nothing and reads only vehicles that
+    somebody touched since, because all others go back whole.
+    """
 
     target: Target
     run_id: int
     started_at: datetime
+    only_looking: bool = False
 
     @property
     def dealership_id(self) -> int:
@@ -76,7 +81,7 @@ def _records_query(undoing: Undoing, after: int, size: int) -> Any:
             (archive.c.link_id == LINKS.c.id) & (archive.c.dealership_id == LINKS.c.dealership_id),
         )
         raw = (archive.c.raw.label("raw"), archive.c.run_id.label("archive_run_id"))
-    return (
+    query = (
         select(
             *(BEFORES.c[name].label(f"b_{name}") for name in ("link", "vehicle", "raw", "photos")),
             *(column.label(f"l_{column.name}") for column in LINKS.c),
@@ -91,8 +96,24 @@ def _records_query(undoing: Undoing, after: int, size: int) -> Any:
         )
         .order_by(BEFORES.c.link_id)
         .limit(size)
-        .with_for_update(of=[BEFORES, LINKS, VEHICLES])
     )
+    if undoing.only_looking:
+        return query.where(BEFORES.c.vehicle_id.in_(_touched_vehicles(undoing)))
+    return query.with_for_update(of=[BEFORES, LINKS, VEHICLES])
+
+
+def _touched_vehicles(undoing: Undoing) -> Any:
+    """Vehicles that people, merges or later runs changed since the run began."""
+    where = undoing.dealership_id
+    later = BEFORES.alias("later")
+    by_run = select(later.c.vehicle_id).where(
+        later.c.dealership_id == where, later.c.run_id > undoing.run_id
+    )
+    by_person = select(VEHICLES.c.id).where(
+        VEHICLES.c.dealership_id == where,
+        or_(VEHICLES.c.edited_at >= undoing.started_at, VEHICLES.c.merged_into_id.is_not(None)),
+    )
+    return union(by_run, by_person)
 
 
 def _record(
@@ -229,6 +250,8 @@ def _created_items(
         .order_by(ITEMS.c.id)
         .limit(size)
     )
+    if undoing.only_looking:
+        query = query.where(ITEMS.c.entity_id.in_(_touched_vehicles(undoing)))
     rows = db.execute(query).all()
     return (rows[-1].id if rows else 0), rows
 
@@ -261,6 +284,7 @@ def _vehicles_with_links(
             LINKS.c.entity_id.in_(vehicle_ids),
         )
         .order_by(VEHICLES.c.id)
-        .with_for_update(of=[LINKS, VEHICLES])
     )
+    if not undoing.only_looking:
+        query = query.with_for_update(of=[LINKS, VEHICLES])
     return db.execute(query).mappings().all()

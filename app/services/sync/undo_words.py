@@ -43,7 +43,7 @@ class Since:
 
     def _who(self, record: Record, name: str) -> str:
         for edit in reversed(self._edits.get(record.vehicle_id, ())):
-            if edit.kind == name or name in (edit.before or {}) or name in (edit.after or {}):
+            if name in _named(edit):
                 return f" ({edit.actor}, {self._at(edit)})"
         for item in reversed(self._items.get(record.vehicle_id, ())):
             if name in (item.after or {}) or name in (item.before or {}):
@@ -60,6 +60,13 @@ class Since:
     def _at(self, row: Any) -> str:
         local = row.created_at.astimezone(self._zone)
         return f"{local.day} {local:%b %Y %H:%M %Z}"
+
+
+def _named(edit: Any) -> set[str]:
+    """Fields that an edit is about, also those that it locked or unlocked."""
+    before, after = edit.before or {}, edit.after or {}
+    locks = (*(before.get("locked_fields") or ()), *(after.get("locked_fields") or ()))
+    return {edit.kind, *before, *after, *locks}
 
 
 def in_words(name: str, value: Any) -> str:

@@ -217,9 +217,10 @@ def _item(
 ) -> tuple[Any, ...]:
     """All of ITEM_COLUMNS but the id and the moment."""
     told = record.told
+    entity_id = None if action == "delete" else record.vehicle_id
     return (
         undoing.target.run_id, undoing.dealership_id, told.external_id[:200], told.label[:300],
-        action, record.vehicle_id, json_text(before), json_text(after), reason, None,
+        action, entity_id, json_text(before), json_text(after), reason, None,
     )  # fmt: skip
 
 
