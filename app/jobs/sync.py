@@ -9,16 +9,29 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.jobs.context import application
+from app.log import get_logger
 from app.models import SyncRun
 from app.parts import Parts, parts
+from app.services import duplicates_after_sync
 from app.services.photos.handover import hand_over
 from app.services.sync import connection, engine, work
+
+log = get_logger(__name__)
 
 
 def run_sync(run_id: int) -> None:
     """Works on one run; harmless to repeat, because the claim decides (design §3)."""
     with application().app_context():
         engine.execute(run_id, owner(), engine_ports(parts()))
+        look_for_duplicates(run_id)
+
+
+def look_for_duplicates(run_id: int) -> None:
+    """After the run has ended: what goes wrong here must not look like a failed sync."""
+    try:
+        duplicates_after_sync.after_run(run_id, parts().clock)
+    except Exception as exc:  # noqa: BLE001 - the run is finished; the next one looks again
+        log.warning("duplicates_failed", run_id=run_id, kind=type(exc).__name__)
 
 
 def owner() -> str:

@@ -12,11 +12,13 @@ from sqlalchemy import select
 from app.db import db
 from app.models import EasyCarsCredential, SyncRun
 from app.models.sync_runs import ACTIVE
+from app.parts import parts
 from app.routes.access import may, requires, rule_of
-from app.services import dealerships
+from app.services import dealerships, review
 from app.templating import NavGroup, NavItem, RunningRun
 
 bp = Blueprint("context", __name__)
+REVIEW = "review"
 STREAMS = {"stock": "Stock sync", "leads": "Lead sync"}
 # (heading, [(label, path below /d/<slug>/, icon)]): ux-brief "Structure"
 PAGES = (
@@ -25,6 +27,7 @@ PAGES = (
         ("Vehicles", "vehicles", "vehicles"),
         ("Leads", "leads", "leads"),
         ("Review", "review", "review"),
+        ("Duplicates", "duplicates", "copy"),
     )),
     ("EasyCars", (
         ("Stock Sync", "sync/stock", "sync"),
@@ -72,7 +75,7 @@ def _nav() -> Iterable[NavGroup]:
         start = f"/d/{g.dealership.slug}/"
         for heading, pages in PAGES:
             items = [
-                _item(label, start + path, icon)
+                _item(label, start + path, icon, _waiting() if path == REVIEW else None)
                 for label, path, icon in pages
                 if _is_open("/d/<slug>/" + path)
             ]
@@ -82,9 +85,14 @@ def _nav() -> Iterable[NavGroup]:
         yield NavGroup("System", [_item(*page) for page in SYSTEM_PAGES])
 
 
-def _item(label: str, url: str, icon: str) -> NavItem:
+def _waiting() -> int | None:
+    """How much of Review is open; no number when nothing is."""
+    return review.waiting(db.session(), parts().clock.now()).total or None
+
+
+def _item(label: str, url: str, icon: str, count: int | None = None) -> NavItem:
     here = request.path == url or (not url.endswith("/") and request.path.startswith(url + "/"))
-    return NavItem(label, url, active=here, icon=icon)
+    return NavItem(label, url, active=here, count=count, icon=icon)
 
 
 def _is_open(pattern: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.models import DuplicatePair, Vehicle
@@ -227,13 +227,6 @@ def pair_of(db: Session, one_id: int, other_id: int) -> DuplicatePair | None:
             DuplicatePair.first_id == first, DuplicatePair.second_id == second
         )
     )
-
-
-def open_with(db: Session, vehicle_id: int) -> list[DuplicatePair]:
-    """The open pairs that a vehicle is part of, the surest first."""
-    either = or_(DuplicatePair.first_id == vehicle_id, DuplicatePair.second_id == vehicle_id)
-    query = select(DuplicatePair).where(either, DuplicatePair.state == "open")
-    return list(db.scalars(query.order_by(DuplicatePair.score.desc())))
 
 
 # -- Deciding ----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import ExternalLink, Vehicle, VehicleMerge
@@ -268,6 +268,12 @@ def standing(db: Session, limit: int, offset: int = 0) -> list[VehicleMerge]:
     """Merges that were not taken back, newest first."""
     query = select(VehicleMerge).where(VehicleMerge.unmerged_at.is_(None))
     return list(db.scalars(query.order_by(VehicleMerge.id.desc()).limit(limit).offset(offset)))
+
+
+def standing_count(db: Session) -> int:
+    """How many merges stand."""
+    query = select(func.count(VehicleMerge.id)).where(VehicleMerge.unmerged_at.is_(None))
+    return db.scalar(query) or 0
 
 
 def later_one(db: Session, record: VehicleMerge) -> VehicleMerge | None:

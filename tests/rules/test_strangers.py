@@ -17,8 +17,11 @@ from werkzeug.routing import Rule as Route
 from app.db import unit_of_work
 from app.models import (
     ApiToken,
+    Conflict,
     Dealership,
+    DuplicatePair,
     EasyCarsCredential,
+    ExternalLink,
     FeedQuestion,
     MappingVersion,
     MediaObject,
@@ -27,6 +30,7 @@ from app.models import (
     SyncRun,
     User,
     Vehicle,
+    VehicleMerge,
 )
 from app.models.types import utc_now
 from app.routes.access import rule_of
@@ -47,8 +51,22 @@ class Theirs:
                 setattr(self, name, row)
 
 
+# What a merge remembers, as little of it as its page reads.
+MERGED: dict[str, Any] = {"kept": {"values": {}}, "links": {}}
+
 ROWS: dict[str, Callable[[Any], Any]] = {
     "vehicle": lambda t: Vehicle(dealership_id=t.place.id, title="Their car"),
+    "twin": lambda t: Vehicle(dealership_id=t.place.id, title="Their car again"),
+    "pair": lambda t: DuplicatePair(
+        dealership_id=t.place.id, first_id=t.vehicle.id, second_id=t.twin.id, score=90
+    ),
+    "merge": lambda t: VehicleMerge(
+        dealership_id=t.place.id,
+        kept_id=t.vehicle.id,
+        merged_id=t.twin.id,
+        before=MERGED,
+        after=MERGED,
+    ),
     "media": lambda t: MediaObject(
         dealership_id=t.place.id,
         sha256="0" * 64,
@@ -71,6 +89,27 @@ ROWS: dict[str, Callable[[Any], Any]] = {
     ),
     "item": lambda t: SyncItem(
         dealership_id=t.place.id, run_id=t.run.id, external_id="X1", label="X1", action="failed"
+    ),
+    "link": lambda t: ExternalLink(
+        dealership_id=t.place.id,
+        provider="easycars",
+        stream="stock",
+        environment="Test",
+        external_id="X1",
+        entity="vehicle",
+        entity_id=t.vehicle.id,
+        content_hash=b"0" * 16,
+    ),
+    "conflict": lambda t: Conflict(
+        dealership_id=t.place.id,
+        provider="easycars",
+        stream="stock",
+        entity="vehicle",
+        entity_id=t.vehicle.id,
+        link_id=t.link.id,
+        external_id="X1",
+        field="colour",
+        remote="Red",
     ),
     "credential": lambda t: EasyCarsCredential(
         dealership_id=t.place.id,
@@ -102,11 +141,14 @@ SAMPLES: dict[str, Callable[[Theirs], Any]] = {
     "user_id": lambda t: t.person.id,
     "dealership_id": lambda t: t.place.id,
     "vehicle_id": lambda t: t.vehicle.id,
+    "pair_id": lambda t: t.pair.id,
+    "merge_id": lambda t: t.merge.id,
     "photo_id": lambda t: t.photo.id,
     "media_id": lambda t: t.media.id,
     "run_id": lambda t: t.run.id,
     "item_id": lambda t: t.item.id,
     "credential_id": lambda t: t.credential.id,
+    "conflict_id": lambda t: t.conflict.id,
     "token_id": lambda t: t.token.id,
     "version_number": lambda t: t.mapping.number,
     "question_id": lambda t: t.question.id,
@@ -114,6 +156,7 @@ SAMPLES: dict[str, Callable[[Theirs], Any]] = {
     "size": lambda _: "medium",
     "stream": lambda _: "stock",
     "filename": lambda _: "x",
+    "field": lambda _: "price_cents",
 }
 
 
