@@ -121,7 +121,8 @@ def test_the_yard_is_saved_with_a_warning_and_keeps_the_keys(bare: World) -> Non
         credentials.save(db, bare.place.id, entered, made.crypto, Actor(None, "test"), made.clock)
     before = stored(bare, EasyCarsCredential)
     client = bare.client(bare.admin)
-    assert "holds the vehicles of other yards" in client.get(bare.url("settings/sync")).text
+    page = client.get(bare.url("settings/sync")).text
+    assert "asked what to do with the vehicles of other yards" in page
     client.post(bare.url("settings/sync/yard"), data={"yard_code": "B7"})
     after = stored(bare, EasyCarsCredential)
     assert after.yard_code == "B7"
