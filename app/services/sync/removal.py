@@ -13,7 +13,8 @@ from sqlalchemy import Select, func, select
 
 from app.db import reading
 from app.models import SyncItem
-from app.services.sync import ending
+from app.services.sync import ending, runs
+from app.services.sync.approval import open_removals
 from app.services.sync.changes import Change, leave_alone
 from app.services.sync.collect import Collected, KnownLink
 from app.services.sync.guards import hold_removals
@@ -22,6 +23,7 @@ from app.services.sync.targets import LINKS, VEHICLES, Existing, load_existing
 from app.services.sync.work import Work, batch, write
 
 ASKED_AT_ONCE = 5000
+STILL_ASKED = "They were held before and nobody has decided yet."
 
 
 def restore(work: Work, collected: Collected) -> None:
@@ -57,10 +59,22 @@ def remove(work: Work, collected: Collected) -> str | None:
     _each(work, approved, let_go)
     held = _removal_guard(work, collected, others)
     if held is None:
+        asked, others = _still_asked(work, others)
         _each(work, [*others, *sold], let_go)
-    else:
-        _each(work, others, lambda record: _held_removal(_let_go(record, work), held))
+        others, held = asked, STILL_ASKED if asked else None
+    if held is not None:
+        reason = held
+        _each(work, others, lambda record: _held_removal(_let_go(record, work), reason))
     return held
+
+
+def _still_asked(work: Work, gone: Sequence[KnownLink]) -> tuple[list[KnownLink], list[KnownLink]]:
+    """Those that wait for a decision since the last sync, and the others. When a person decided
+    about some of a held set, the rest is small enough for the guard, but still held."""
+    with reading(work.dealership_id) as session:
+        waits = open_removals(session, runs.get(session, work.lease.run_id)) if gone else set()
+    asked = [link for link in gone if link.external_id in waits]
+    return asked, [link for link in gone if link.external_id not in waits]
 
 
 def _let_go(record: Existing, work: Work) -> Decision:

@@ -20,7 +20,7 @@ from app.db import reading, unit_of_work
 from app.jobs.sync import engine_ports
 from app.models import EasyCarsStockData, ExternalLink, SyncItem, SyncRun, Vehicle
 from app.parts import parts
-from app.services import credentials
+from app.services import credentials, manual_sync
 from app.services.audit import Actor
 from app.services.credential_input import CredentialInput
 from app.services.sync import engine, opening, runs
@@ -173,6 +173,15 @@ class Lot:
                 clock=parts().clock,
             ).id
 
+    def approve(self, held: SyncRun) -> SyncRun:
+        """A person says yes to what a run held."""
+        with unit_of_work(self.id) as db:
+            means = manual_sync.Means(NoQueue(), parts().clock, hourly_limit=1)
+            run_id = manual_sync.approve(db, held.id, actor=factories.ACTOR, means=means).id
+        engine.execute(run_id, "test", engine_ports(parts()))
+        with reading(self.id) as db:
+            return runs.get(db, run_id)
+
     def items(self, run: SyncRun) -> list[SyncItem]:
         with reading(self.id) as db:
             return list(db.scalars(select(SyncItem).where(SyncItem.run_id == run.id)))
@@ -286,3 +295,45 @@ def test_doubtful_content_is_told_and_loses_no_vehicle(
     assert before.keys() <= lot.vehicles().keys()
     assert lot.whole()
     assert run.done == run.total
+
+
+@pytest.mark.parametrize(
+    ("scenario", "value", "removals", "new"),
+    [("shrinking-feed", 60, 24, 0), ("empty-list", None, 60, 0), ("other-yard", None, 60, 60)],
+)
+def test_shrunken_feed_removes_nothing_until_exactly_that_is_approved(
+    lot: Lot,
+    simulator: RunningSimulator,
+    scenario: str,
+    value: float | None,
+    removals: int,
+    new: int,
+) -> None:
+    lot.sync()
+    simulator.scenario(scenario, value=value)
+    held = [lot.sync() for _ in range(3)][-1]
+    assert (held.missing, held.created, held.held) == (0, 0, removals + new)
+    assert {car.lifecycle for car in lot.vehicles().values()} == {"listed"}
+    shown = {item.external_id for item in lot.items(held) if item.entity_id}
+    assert len(shown) == removals
+    run = lot.approve(held)
+    assert (run.missing, run.created, run.held) == (removals, new, 0), run.message
+    gone = {number for number, car in lot.vehicles().items() if car.lifecycle == "missing"}
+    assert gone == shown
+    words = {car.lifecycle_reason for car in lot.vehicles().values() if car.lifecycle == "missing"}
+    assert len(words) == 1
+    assert words.pop().endswith(f"(run {run.id})")
+    simulator.reset()
+    lot.sync()
+    assert {lot.vehicles()[number].lifecycle for number in shown} == {"listed"}
+
+
+def test_feed_without_a_third_of_its_fields_loses_no_value(
+    lot: Lot, simulator: RunningSimulator
+) -> None:
+    lot.sync()
+    before = lot.rows()["vehicle"]
+    simulator.scenario("missing-fields")
+    run = lot.sync()
+    assert (run.status, run.total, run.updated, run.missing) == ("success", VEHICLES, 0, 0)
+    assert lot.rows()["vehicle"] == before
