@@ -184,7 +184,7 @@ def _act(sent: MultiDict[str, str]) -> Act:
     if action in vehicle_acts.FLAGS:
         return vehicle_acts.flag(action)
     if action == "lifecycle":
-        return vehicle_acts.lifecycle(sent.get("lifecycle", ""), sent.get("reason"))
+        return _lifecycle(sent)
     if action not in ACTS:
         raise InputInvalid("Nothing was chosen.", {"action": "Choose what to do."})
     fields = vehicle_acts.group_fields(sent.get("group", ""))
@@ -194,3 +194,12 @@ def _act(sent: MultiDict[str, str]) -> Act:
         text = "Choose which values to have."
         raise InputInvalid(text, {"values": text})
     return vehicle_acts.unlock(fields, take=sent["values"] == "take")
+
+
+def _lifecycle(sent: MultiDict[str, str]) -> Act:
+    """The state is sent as `state`: `lifecycle` is a filter of the selection."""
+    try:
+        return vehicle_acts.lifecycle(sent.get("state", ""), sent.get("reason"))
+    except InputInvalid as error:
+        told = {("state" if name == "lifecycle" else name): w for name, w in error.fields.items()}
+        raise InputInvalid(error.user_message, told) from None

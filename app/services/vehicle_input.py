@@ -101,8 +101,10 @@ def same_text(name: str, one: str, other: str) -> bool:
 
 
 def options(name: str, value: Any = None) -> dict[str, str]:
-    """The choices of a field; a stored word that is none of them is offered too."""
-    found = CHOICES.get(name, {})
+    """The choices of a field, none for one that is typed; a stored word stays a choice."""
+    if name not in CHOICES:
+        return {}
+    found = CHOICES[name]
     return found if value is None or value in found else {**found, str(value): str(value)}
 
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 from pydantic.alias_generators import to_camel
 
 from app.models import Photo
+from app.services.vehicle_fields import FIELDS
+from app.services.vehicle_values import value_of
 from app.services.vehicles import VehicleRow
 
 # Fields whose name outside is not simply the camel-case one.
@@ -49,12 +51,29 @@ def vehicle_shape(row: VehicleRow, photos: Iterable[Mapping[str, Any]]) -> dict[
         "odometerUnit": vehicle.odometer_unit,
         "status": vehicle.status,
         "lifecycle": vehicle.lifecycle,
+        "lifecycleReason": vehicle.lifecycle_reason,
         "source": vehicle.source,
         "lockedFields": [outside_name(name) for name in vehicle.locked_fields or ()],
+        "isExcluded": vehicle.is_excluded,
+        "isPublished": vehicle.is_published,
+        "mergedIntoId": vehicle.merged_into_id,
+        "editedAt": vehicle.edited_at,
         "photos": list(photos),
         "lastSyncedAt": row.last_synced_at,
         "updatedAt": vehicle.updated_at,
     }
+
+
+def whole_shape(row: VehicleRow, photos: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The same with every field of the catalogue; what PATCH takes can be read here."""
+    fields = {
+        outside_name(name): _outside_value(name, value_of(row.vehicle, name)) for name in FIELDS
+    }
+    return fields | vehicle_shape(row, photos)
+
+
+def _outside_value(name: str, value: Any) -> Any:
+    return dollars(value) if FIELDS[name].kind == "money" else value
 
 
 def photo_shape(photo: Photo, urls: Mapping[str, str]) -> dict[str, Any]:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Any, Final, Literal
 
-from flask import Blueprint, Response, g, url_for
+from flask import Blueprint, Response, g, request, url_for
+from pydantic import Field, RootModel, create_model
+from sqlalchemy.orm import Session
 
-from app.db import db
+from app.db import db, unit_of_work
 from app.models import Photo
-from app.routes.access import api_requires
+from app.parts import parts
+from app.routes.access import api_requires, current_actor
 from app.routes.api.common import (
     ApiModel,
     PageQuery,
     Pagination,
     PlainText,
+    ProblemBody,
     ok,
     pagination,
+    read_body,
     read_query,
 )
 from app.routes.api.openapi import describe
-from app.services import vehicle_shape, vehicle_view, vehicles
+from app.services import vehicle_editing, vehicle_patch, vehicle_shape, vehicle_view, vehicles
 from app.services.photos.picture import SIZES
+from app.services.vehicle_fields import FIELDS
+from app.services.vehicle_patch import ChangedMeanwhile
 from app.services.vehicles import VehicleFilter, VehicleRow
 
 bp = Blueprint("api_vehicles", __name__)
@@ -40,6 +47,10 @@ class VehicleQuery(PageQuery):
     kind: PlainText | None = None
     stock_number: PlainText | None = None
     vin: PlainText | None = None
+    is_published: bool | None = None
+    is_excluded: bool | None = None
+    is_locked: bool | None = Field(None, description="Has fields that are kept here")
+    is_edited: bool | None = Field(None, description="A person or a program changed it here")
     sort: PlainText = vehicles.DEFAULT_SORT
 
     def as_filter(self) -> VehicleFilter:
@@ -51,6 +62,10 @@ class VehicleQuery(PageQuery):
             kind=self.kind,
             stock_number=self.stock_number,
             vin=self.vin,
+            is_published=self.is_published,
+            is_excluded=self.is_excluded,
+            is_locked=self.is_locked,
+            is_edited=self.is_edited,
         )
 
 
@@ -89,11 +104,72 @@ class VehicleBody(ApiModel):
     odometer_unit: str | None
     status: str | None
     lifecycle: Lifecycle
+    lifecycle_reason: str | None
     source: Source
     locked_fields: list[str]
+    is_excluded: bool = Field(description="No sync changes it")
+    is_published: bool = Field(description="Shops may show it")
+    merged_into_id: int | None
+    edited_at: datetime | None
     photos: list[PhotoBody]
     last_synced_at: datetime | None
     updated_at: datetime
+
+
+TYPES: Final[dict[str, Any]] = {
+    "text": str,
+    "money": float,
+    "int": int,
+    "number": float,
+    "bool": bool,
+    "date": date,
+    "list": list[str],
+}
+MONEY: Final = {"price_cents": "price", "special_price_cents": "special_price"}
+
+
+def _members(*, leave_out: type[ApiModel] | None = None) -> dict[str, Any]:
+    """Every field of the catalogue as an optional member of a model."""
+    known = leave_out.model_fields if leave_out else {}
+    named = {MONEY.get(name, name): field for name, field in FIELDS.items()}
+    return {
+        name: (TYPES[field.kind] | None, Field(None, description=field.label))
+        for name, field in named.items()
+        if name not in known
+    }
+
+
+WholeVehicle = create_model(
+    "WholeVehicle",
+    __base__=VehicleBody,
+    __doc__="One vehicle with every field; null where a value is not given.",
+    **_members(leave_out=VehicleBody),
+)
+
+
+class PatchSwitches(ApiModel):
+    """What a PATCH may say beside the fields."""
+
+    locked_fields: list[str] | None = Field(None, description="Replaces the kept fields")
+    is_excluded: bool | None = None
+    is_published: bool | None = None
+    lifecycle: Literal["listed", "off_market", "sold"] | None = None
+    lifecycle_reason: str | None = Field(None, max_length=300)
+    lock: bool | None = Field(None, description="Keep the changed fields from now on")
+    confirm: bool | None = Field(None, description="Values that look like a slip are meant")
+    updated_at: datetime | None = Field(None, description="As read; 409 when it changed since")
+
+
+VehiclePatch = create_model(
+    "VehiclePatch",
+    __base__=PatchSwitches,
+    __doc__="Members to change; absent ones stay, null takes a value away.",
+    **_members(),
+)
+
+
+class AnyObject(RootModel[dict[str, Any]]):
+    """A JSON object whose members the service reads one by one."""
 
 
 class VehicleList(ApiModel):
@@ -117,18 +193,59 @@ def index() -> Response:
 
 
 @bp.get("/api/admin/easycars/vehicles/<int:vehicle_id>")
-@describe("One vehicle", answers={200: VehicleBody})
+@describe("One vehicle", answers={200: WholeVehicle})
 @api_requires("viewer", scope="stock:read")
 def one(vehicle_id: int) -> Response:
-    """One vehicle with all its photos, in the dealer's order."""
+    """One vehicle with every field and all its photos, in the dealer's order."""
+    return ok(_whole(vehicle_id))
+
+
+@bp.patch("/api/admin/easycars/vehicles/<int:vehicle_id>")
+@describe(
+    "Change a vehicle",
+    body=VehiclePatch,
+    answers={200: WholeVehicle, 409: ProblemBody, 412: ProblemBody},
+)
+@api_requires("operator", scope="stock:write")
+def change(vehicle_id: int) -> Response:
+    """Changes what is sent, all or nothing. Nothing goes to EasyCars. Values that look like a
+    slip (a price of 0 or far lower, an odometer that falls) answer 400 with errorCode
+    needs_confirmation; send them again with `confirm`. The header If-Unmodified-Since works too."""
+    vehicles.get(db.session(), vehicle_id)
+    sent = read_body(AnyObject).root
+    with unit_of_work(g.dealership.id) as session:
+        _check_unmodified(session, vehicle_id)
+        vehicle_patch.apply(session, vehicle_id, sent, current_actor(), parts().clock.now())
+    db.session().rollback()
+    db.session().expire_all()
+    return ok(_whole(vehicle_id))
+
+
+class PreconditionFailed(ChangedMeanwhile):
+    status = 412
+
+
+def _check_unmodified(session: Session, vehicle_id: int) -> None:
+    """The header of RFC 9110; a moment that cannot be read is ignored, as it says there."""
+    since = request.if_unmodified_since
+    if since is None:
+        return
+    if vehicle_patch.last_change(vehicle_editing.locked_row(session, vehicle_id)) > since:
+        raise PreconditionFailed("This vehicle changed since it was read. Nothing was written.")
+
+
+def _whole(vehicle_id: int) -> dict[str, Any]:
     session = db.session()
     (row,) = vehicles.rows_of(session, [vehicles.get(session, vehicle_id)])
-    return ok(_shape(row, vehicle_view.photos_of(session, vehicle_id)))
+    return vehicle_shape.whole_shape(row, _photos(vehicle_view.photos_of(session, vehicle_id)))
 
 
 def _shape(row: VehicleRow, pictures: Iterable[Photo]) -> dict[str, Any]:
-    photos = (vehicle_shape.photo_shape(picture, _urls(picture)) for picture in pictures)
-    return vehicle_shape.vehicle_shape(row, photos)
+    return vehicle_shape.vehicle_shape(row, _photos(pictures))
+
+
+def _photos(pictures: Iterable[Photo]) -> list[dict[str, Any]]:
+    return [vehicle_shape.photo_shape(picture, _urls(picture)) for picture in pictures]
 
 
 def _urls(picture: Photo) -> Mapping[str, str]:
