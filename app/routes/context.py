@@ -14,19 +14,22 @@ from app.models import EasyCarsCredential, SyncRun
 from app.models.sync_runs import ACTIVE
 from app.parts import parts
 from app.routes.access import may, requires, rule_of
-from app.services import dealerships, review
+from app.services import dealerships, go_live, review
 from app.templating import NavGroup, NavItem, RunningRun
 
 bp = Blueprint("context", __name__)
 REVIEW = "review"
 STREAMS = {"stock": "Stock sync", "leads": "Lead sync"}
+GO_LIVE = "go-live"
 # (heading, [(label, path below /d/<slug>/, icon)]): ux-brief "Structure"
 PAGES = (
     ("Work", (
         ("Dashboard", "", "dashboard"),
+        ("Go live", GO_LIVE, "check"),
         ("Vehicles", "vehicles", "vehicles"),
         ("Leads", "leads", "leads"),
         ("Review", "review", "review"),
+        ("Data quality", "quality", "check"),
         ("Duplicates", "duplicates", "copy"),
     )),
     ("EasyCars", (
@@ -78,6 +81,7 @@ def _nav() -> Iterable[NavGroup]:
                 _item(label, start + path, icon, _waiting() if path == REVIEW else None)
                 for label, path, icon in pages
                 if _is_open("/d/<slug>/" + path)
+                and not (path == GO_LIVE and go_live.is_live(g.dealership))
             ]
             if items:
                 yield NavGroup(heading, items)
