@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from app.models import SyncItem, SyncRun
 from app.services.errors import NotAllowed
@@ -26,19 +26,22 @@ APPROVES: Final = "approves"
 APPROVED: Final = "approved"
 KEPT: Final = "kept"
 GONE: Final = ("missing", "off_market")
+DID_NOT_LOOK: Final = ("failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What waits for approval: vehicles that would go, and vehicles with a doubtful value."""
+    """What waits for approval: vehicles that would go, vehicles with a doubtful value, and new
+    ones of a yard that nobody asked for."""
 
     removals: int
     values: int
     until: datetime
+    new: int = 0
 
     @property
     def total(self) -> int:
-        return self.removals + self.values
+        return self.removals + self.values + self.new
 
 
 def is_removal(after: Mapping[str, Any] | None) -> bool:
@@ -60,22 +63,45 @@ def held_by(db: Session, run: SyncRun, now: datetime, only: Set[int] | None = No
         )
     if approved_already(db, run):
         raise NotAllowed("These changes were approved already.")
-    afters = [item.after for item in waiting(db, run.id, only)]
-    if not afters:
+    kinds = [kind_of(item) for item in waiting(db, run.id, only)]
+    if not kinds:
         raise NotAllowed("These changes were decided already.")
-    removals = sum(map(is_removal, afters))
-    return Held(removals, len(afters) - removals, until)
+    return Held(kinds.count("removal"), kinds.count("value"), until, kinds.count("new"))
 
 
 def waiting(db: Session, run_id: int, only: Set[int] | None = None) -> Sequence[SyncItem]:
     """The rows of a run that nobody decided to keep; an approval that failed counts as none."""
-    query = select(SyncItem).where(
+    found = db.scalars(open_rows(run_id).order_by(SyncItem.id)).all()
+    return [item for item in found if only is None or item.id in only]
+
+
+def kind_of(item: SyncItem) -> str:
+    """removal, value, or new: a vehicle of a yard that nobody asked for."""
+    if is_removal(item.after):
+        return "removal"
+    return "value" if item.entity_id or item.before else "new"
+
+
+def open_rows(run_id: int) -> Select[SyncItem]:
+    """Held rows that nobody decided to keep as it is. A new vehicle that a person left out before
+    is no question any more: there is no link yet that could remember it."""
+    earlier = aliased(SyncItem)
+    left_out = (
+        select(earlier.id)
+        .where(
+            earlier.dealership_id == SyncItem.dealership_id,
+            earlier.external_id == SyncItem.external_id,
+            earlier.entity_id.is_(None),
+            earlier.decision == KEPT,
+        )
+        .exists()
+    )
+    return select(SyncItem).where(
         SyncItem.run_id == run_id,
         SyncItem.action == Verb.HOLD.value,
         or_(SyncItem.decision.is_(None), SyncItem.decision == APPROVED),
+        or_(SyncItem.entity_id.is_not(None), ~left_out),
     )
-    found = db.scalars(query.order_by(SyncItem.id)).all()
-    return [item for item in found if only is None or item.id in only]
 
 
 def mark(
@@ -119,6 +145,34 @@ def approved_already(db: Session, run: SyncRun) -> bool:
         )
     )
     return any(scope.get(APPROVES) == run.id for scope in runs)
+
+
+def newest(db: Session, stream: str, before: int | None = None) -> SyncRun | None:
+    """The last sync that looked at the whole feed; `before`: the last one before this run."""
+    query = select(SyncRun).where(
+        SyncRun.stream == stream,
+        SyncRun.mode == "sync",
+        SyncRun.completed_at.is_not(None),
+        SyncRun.status.not_in(DID_NOT_LOOK),
+    )
+    if before is not None:
+        query = query.where(SyncRun.id < before)
+    return db.scalar(query.order_by(SyncRun.id.desc()).limit(1))
+
+
+def open_removals(db: Session, run: SyncRun) -> set[str]:
+    """External ids whose removal the sync before this run held and nobody decided about."""
+    held = newest(db, run.stream, before=run.id)
+    if held is None or not held.held:
+        return set()
+    approves = run.scope.get(APPROVES) == held.id
+    if not approves and approved_already(db, held):
+        approves = True  # what was approved has been let go; what was not is still asked
+    return {
+        item.external_id
+        for item in db.scalars(open_rows(held.id))
+        if is_removal(item.after) and not (approves and item.decision == APPROVED)
+    }
 
 
 def approved_changes(db: Session, run: SyncRun) -> Mapping[str, Mapping[str, Any]]:

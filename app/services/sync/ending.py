@@ -94,7 +94,8 @@ def _told(
     if unusable:
         sentences.append(f"{_rows(unusable)} could not be used; the reasons are under Failed.")
     if held:
-        sentences.append(f"{held} {_vehicles(run.held)} wait for approval; nothing was removed.")
+        removed = "these were not removed" if run.missing else "nothing was removed"
+        sentences.append(f"{held} {_vehicles(run.held)} wait for approval; {removed}.")
     elif run.held:
         sentences.append(f"{_vehicles(run.held)} held because a value looks wrong.")
     if run.conflicts:

@@ -14,7 +14,7 @@ from typing import Final
 
 from app.db import ALL_DEALERSHIPS, db, unit_of_work
 from app.log import bound, get_logger
-from app.services import feed_questions, schedule_pause
+from app.services import feed_questions, schedule_pause, sync_mail
 from app.services.errors import CredentialsRejected, HubError, LeaseLost, RunCancelled
 from app.services.sync import ending, runs, undo, ways
 from app.services.sync.heart import Heart
@@ -92,4 +92,5 @@ def _conclude(work: Work, end: End, journal: Journal) -> None:
             feed_questions.record(session, work.target, work.noticed, work.now)
         if not runs.finish(session, work.lease, outcome, work.now):
             raise LeaseLost("Another worker took this run over.", run_id=run.id)
+        sync_mail.tell(session, run, outcome.message, work.now)
     log.info("run_finished", status=outcome.status, code=outcome.error_code, ours=True)

@@ -1,0 +1,163 @@
+"""The records behind conflicts: how each kind is loaded, named, read and written.
+
+A conflict knows its entity and the number of its record, no more. Vehicles are the only kind so
+far; leads add one class here and a line to KINDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from app.models import Conflict, Vehicle, VehicleEdit
+from app.services import vehicle_edits
+from app.services.audit import Actor
+from app.services.sync.plan import life_after
+from app.services.vehicle_fields import FIELDS
+from app.services.vehicle_input import as_typed, options, read_typed
+from app.services.vehicle_values import put_values, values_of
+
+EDITS_READ: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """A field for people; `kind` and `unit` as in the catalogue of the record's fields."""
+
+    name: str
+    label: str
+    kind: str
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedHere:
+    """Who changed a field here last, and when."""
+
+    actor: str
+    at: datetime
+
+
+class Kind(Protocol):
+    """What the conflict pages need to know of one kind of record."""
+
+    noun: str
+    path: str
+
+    def load(self, db: Session, ids: Sequence[int], *, lock: bool = False) -> dict[int, Any]: ...
+    def visible(self) -> ColumnElement[bool]: ...
+    def label(self, record: Any) -> str: ...
+    def values(self, record: Any) -> dict[str, Any]: ...
+    def locked(self, record: Any) -> frozenset[str]: ...
+    def fields(self) -> Iterable[FieldInfo]: ...
+    def read(self, name: str, text: str) -> Any: ...
+    def typed(self, name: str, value: Any) -> str: ...
+    def options(self, name: str, value: Any) -> Mapping[str, str]: ...
+    def put(self, record: Any, changes: Mapping[str, Any], agreed: Mapping[str, Any]) -> None: ...
+    def edits(self, db: Session, record_id: int) -> dict[str, ChangedHere]: ...
+    def note(  # noqa: PLR0913 - one keyword for each fact of the act
+        self,
+        db: Session,
+        record: Any,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        *,
+        actor: Actor,
+        now: datetime,
+        reason: str,
+        run_id: int | None,
+    ) -> None: ...
+
+
+class Vehicles:
+    """Conflicts of vehicles. Merged and excluded ones wait for nobody."""
+
+    noun = "vehicle"
+    path = "vehicles"
+
+    def load(self, db: Session, ids: Sequence[int], *, lock: bool = False) -> dict[int, Vehicle]:
+        query = select(Vehicle).where(Vehicle.id.in_(ids))
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return {vehicle.id: vehicle for vehicle in db.scalars(query)}
+
+    def visible(self) -> ColumnElement[bool]:
+        query = select(Vehicle.id).where(
+            Vehicle.id == Conflict.entity_id,
+            Vehicle.merged_into_id.is_(None),
+            Vehicle.is_excluded.is_(False),
+        )
+        return query.exists()
+
+    def label(self, record: Vehicle) -> str:
+        return record.title or record.stock_number or f"Vehicle {record.id}"
+
+    def values(self, record: Vehicle) -> dict[str, Any]:
+        return values_of(record)
+
+    def locked(self, record: Vehicle) -> frozenset[str]:
+        return frozenset(record.locked_fields or ())
+
+    def fields(self) -> Iterable[FieldInfo]:
+        for field in FIELDS.values():
+            yield FieldInfo(field.name, field.label, field.kind, field.unit)
+
+    def read(self, name: str, text: str) -> Any:
+        """Raises Unreadable (a ValueError) in words."""
+        return read_typed(name, text)
+
+    def typed(self, name: str, value: Any) -> str:
+        """A value as its input shows it."""
+        return as_typed(name, value)
+
+    def options(self, name: str, value: Any) -> Mapping[str, str]:
+        """What can be chosen; empty: anything can be typed."""
+        if FIELDS[name].kind == "bool":
+            return {"yes": "Yes", "no": "No"}
+        return options(name, value)
+
+    def put(self, record: Vehicle, changes: Mapping[str, Any], agreed: Mapping[str, Any]) -> None:
+        """Writes the values; a status that turns to "Sold", or from it, moves the life cycle."""
+        put_values(record, changes)
+        if "status" in changes:
+            was = agreed.get("status")
+            record.lifecycle = life_after(was, changes["status"], record.lifecycle)
+
+    def edits(self, db: Session, record_id: int) -> dict[str, ChangedHere]:
+        """The last hand-made change of each field, among the newest acts on the vehicle."""
+        rows = db.execute(
+            select(VehicleEdit.after, VehicleEdit.actor, VehicleEdit.created_at)
+            .where(VehicleEdit.vehicle_id == record_id)
+            .order_by(VehicleEdit.id.desc())
+            .limit(EDITS_READ)
+        )
+        found: dict[str, ChangedHere] = {}
+        for after, actor, at in rows:
+            for name in after or {}:
+                found.setdefault(name, ChangedHere(actor, at))
+        return found
+
+    def note(  # noqa: PLR0913 - one keyword for each fact of the act
+        self,
+        db: Session,
+        record: Vehicle,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        *,
+        actor: Actor,
+        now: datetime,
+        reason: str,
+        run_id: int | None,
+    ) -> None:
+        vehicle_edits.record(
+            db, record, "conflict", before, after, actor=actor, now=now, reason=reason,
+            run_id=run_id,
+        )  # fmt: skip
+
+
+KINDS: Final[Mapping[str, Kind]] = {"vehicle": Vehicles()}
