@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 from flask.cli import with_appcontext
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from app.models import SyncRun
 
 LOOK_EVERY_S = 0.3
@@ -22,12 +25,16 @@ def sync() -> None:
 
 @sync.command()
 @click.option("--dealership", required=True, metavar="SLUG")
+@click.option("--preview", is_flag=True, help="Only tell what a sync would change.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end, photos included.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.pass_context
 @with_appcontext
-def stock(ctx: click.Context, dealership: str, wait: bool, as_json: bool) -> None:
+def stock(ctx: click.Context, dealership: str, preview: bool, wait: bool, as_json: bool) -> None:
     """Start a stock sync.
+
+    With --preview nothing is changed: the run tells what a sync would do, and `sync apply` with
+    its number does exactly that within half an hour.
 
     With --wait the command ends when the sync and the photo job behind it have ended. It exits
     with 0 after success, 1 after a failed or cancelled sync, 3 after a warning or when
@@ -35,7 +42,37 @@ def stock(ctx: click.Context, dealership: str, wait: bool, as_json: bool) -> Non
     without it, its number is told and the command exits with 1.
     """
     dealership_id = _dealership_id(dealership)
-    run_id, is_new = _start(dealership_id, "stock")
+    mode = "preview" if preview else "sync"
+    run_id, is_new = _start(dealership_id, lambda db, wish: _sync(db, dealership_id, mode, wish))
+    _end(ctx, dealership_id, run_id, is_new, wait, as_json)
+
+
+@sync.command()
+@click.argument("run_id", type=click.IntRange(1, 2_147_483_647))
+@click.option("--dealership", required=True, metavar="SLUG")
+@click.option("--wait", is_flag=True, help="Follow the run to its end, photos included.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.pass_context
+@with_appcontext
+def apply(ctx: click.Context, run_id: int, dealership: str, wait: bool, as_json: bool) -> None:
+    """Apply the preview RUN_ID: write exactly what it showed.
+
+    A vehicle that changed since is left as it is and told under failed. A preview can be applied
+    once, within half an hour. Exits as `sync stock` does.
+    """
+    dealership_id = _dealership_id(dealership)
+    started, is_new = _start(dealership_id, lambda db, wish: _apply(db, run_id, wish))
+    if not is_new:
+        raise click.ClickException(
+            f"Run {started} is at work. Apply the preview when it has ended."
+        )
+    _end(ctx, dealership_id, started, is_new, wait, as_json)
+
+
+def _end(
+    ctx: click.Context, dealership_id: int, run_id: int, is_new: bool, wait: bool, as_json: bool
+) -> None:
+    """Follows the run or tells where it stands, and leaves with the exit code of its outcome."""
     if not is_new:
         click.echo(f"A stock sync is running already: run {run_id}.", err=True)
     run = _follow(dealership_id, run_id, as_json) if wait else _read(dealership_id, run_id)
@@ -57,27 +94,39 @@ def _dealership_id(slug: str) -> int:
         raise click.ClickException(error.user_message) from error
 
 
-def _start(dealership_id: int, stream: str) -> tuple[int, bool]:
+def _sync(db: Session, dealership_id: int, mode: str, wish: dict[str, Any]) -> SyncRun:
+    from app.services import manual_sync
+
+    return manual_sync.start(
+        db, dealership_id=dealership_id, stream="stock", trigger="person", mode=mode, **wish
+    )
+
+
+def _apply(db: Session, run_id: int, wish: dict[str, Any]) -> SyncRun:
+    from app.services import manual_sync
+
+    return manual_sync.apply(db, run_id, **wish)
+
+
+def _start(
+    dealership_id: int, opens: Callable[[Session, dict[str, Any]], SyncRun]
+) -> tuple[int, bool]:
     """The run's id, and whether it is a new one. Starts from here are not counted per hour."""
     from app.db import unit_of_work
     from app.parts import parts
-    from app.services import manual_sync, run_words
+    from app.services import run_words
     from app.services.audit import Actor
     from app.services.errors import AlreadyRunning, HubError
     from app.services.manual_sync import Means
 
     made = parts()
+    wish = {
+        "actor": Actor(None, run_words.COMMAND_LINE),
+        "means": Means(made.queue, made.clock, None),
+    }
     try:
         with unit_of_work(dealership_id) as db:
-            run = manual_sync.start(
-                db,
-                dealership_id=dealership_id,
-                stream=stream,
-                actor=Actor(None, run_words.COMMAND_LINE),
-                trigger="person",
-                means=Means(made.queue, made.clock, None),
-            )
-            return run.id, True
+            return opens(db, wish).id, True
     except AlreadyRunning as running:
         return running.run_id, False
     except HubError as error:

@@ -25,6 +25,8 @@ COUNTS = (
     ("missing", "Missing", "warning"),
     ("conflicts", "Conflicts", "warning"),
 )
+# The same of a preview: nothing is done yet.
+AHEAD = {"created": "To create", "updated": "To update", "missing": "No longer in the feed"}
 ALWAYS = ("created", "updated", "unchanged", "held", "failed")
 
 
@@ -83,10 +85,19 @@ def _poll_url(run: SyncRun) -> str:
     return url_for("runs.card", run_id=run.id, **facts)
 
 
+def count_label(run: SyncRun, name: str, label: str) -> str:
+    return AHEAD.get(name, label) if run.mode == "preview" else label
+
+
 def tiles(run: SyncRun) -> list[tuple[str, int, str, str]]:
     """(label, count, address, tone) of each count; each number leads to its rows."""
     return [
-        (label, getattr(run, name), url_for("runs.show", run_id=run.id, tab=name), tone)
+        (
+            count_label(run, name, label),
+            getattr(run, name),
+            url_for("runs.show", run_id=run.id, tab=name),
+            tone,
+        )
         for name, label, tone in COUNTS
         if name in ALWAYS or getattr(run, name)
     ]

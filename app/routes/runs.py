@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from app.db import db, unit_of_work
 from app.models import SyncRun
@@ -22,16 +23,17 @@ from app.routes.fragments import (
     page_at,
     unchanged,
 )
-from app.routes.run_card import ALWAYS, COUNTS, RunCard, card_of, is_live
+from app.routes.run_card import ALWAYS, COUNTS, RunCard, card_of, count_label, is_live
 from app.routes.sync_stock import means
-from app.services import manual_sync, run_items, run_words
+from app.services import manual_sync, previews, run_items, run_words
 from app.services.errors import AlreadyRunning, NotFound
-from app.services.run_items import ItemPage
+from app.services.run_items import ItemPage, Wanted
 from app.services.sync import approval, runs
 from app.templating import NavItem
 
 bp = Blueprint("runs", __name__)
 bp.add_app_template_global(page_at)
+bp.add_app_template_global(run_words.label, "run_label")
 PAGE = "/d/<slug>/runs/<int(max=2147483647):run_id>"
 APPROVE_WORD = "remove"
 
@@ -95,17 +97,36 @@ def parts_of(run_id: int) -> ResponseReturnValue:
 
 
 def _parts_of(run: SyncRun) -> dict[str, Any]:
-    tab = _tab(run)
+    session, tab, wanted = db.session(), _tab(run), _wanted()
     before, after = key_of_page("before"), key_of_page("after")
-    page = run_items.page(db.session(), run.id, tab, before=before, after=after)
+    page = run_items.page(session, run.id, tab, wanted=wanted, before=before, after=after)
+    is_filtered = wanted != run_items.ALL
     return {
         "tab": tab,
         "tabs": _tabs(run, tab),
         "rows": [(item, run_items.changes(item)) for item in page.items],
-        "paging": _paging(run, tab, page),
-        "warnings": [] if run.is_active else run_items.warnings(db.session(), run.id),
+        "paging": _paging(run, tab, page, wanted),
+        "wanted": wanted,
+        "found": run_items.count(session, run.id, tab, wanted) if is_filtered else None,
+        "fields": run_items.fields(session, run.id, tab),
+        "warnings": [] if run.is_active else run_items.warnings(session, run.id),
+        "standing": _standing(run),
+        "may_apply": may("operator"),
         "sees_traces": may("system"),
     }
+
+
+def _standing(run: SyncRun) -> previews.Standing | None:
+    """Whether the preview can be applied, until when; None: the run is no preview."""
+    if run.mode != "preview":
+        return None
+    return previews.standing(db.session(), run, parts().clock.now())
+
+
+def _wanted() -> Wanted:
+    """`?q=` part of a stock number or name, `?field=` a changed field."""
+    asked = {name: request.args.get(name, "").strip().replace("\0", "") for name in ("q", "field")}
+    return Wanted(asked["q"][:200], asked["field"][:100])
 
 
 def _tab(run: SyncRun) -> str:
@@ -120,7 +141,7 @@ def _tab(run: SyncRun) -> str:
 def _tabs(run: SyncRun, tab: str) -> list[NavItem]:
     return [
         NavItem(
-            label,
+            count_label(run, name, label),
             url_for(".show", run_id=run.id, tab=name),
             active=name == tab,
             count=getattr(run, name),
@@ -130,10 +151,12 @@ def _tabs(run: SyncRun, tab: str) -> list[NavItem]:
     ]
 
 
-def _paging(run: SyncRun, tab: str, page: ItemPage) -> dict[str, str | None]:
+def _paging(run: SyncRun, tab: str, page: ItemPage, wanted: Wanted) -> dict[str, str | None]:
+    asked = {"q": wanted.text or None, "field": wanted.field or None}
+
     def link(**key: int | None) -> str | None:
         given: dict[str, Any] = {name: value for name, value in key.items() if value is not None}
-        return url_for(".show", run_id=run.id, tab=tab, **given) if given else None
+        return url_for(".show", run_id=run.id, tab=tab, **asked, **given) if given else None
 
     return {"earlier": link(before=page.before), "later": link(after=page.after)}
 
@@ -162,7 +185,7 @@ def _cancel_words(run: SyncRun) -> tuple[str, str]:
 @bp.post(f"{PAGE}/retry")
 @requires("operator")
 def retry(run_id: int) -> ResponseReturnValue:
-    """Starts the same sync again, linked to this run. Leads to the run that works now."""
+    """Starts the same again, linked to this run. Leads to the run that works now."""
     run = runs.get(db.session(), run_id)
     if run.stream != "stock":
         raise NotFound("This kind of run cannot be started again from here.")
@@ -176,11 +199,18 @@ def retry(run_id: int) -> ResponseReturnValue:
                 trigger="retry",
                 means=means(),
                 parent_id=run.id,
+                mode=_mode_again(session, run),
             ).id
     except AlreadyRunning as running:
         flash(running.user_message, "info")
         started = running.run_id
     return redirect(url_for(".show", run_id=started), 303)
+
+
+def _mode_again(session: Session, run: SyncRun) -> str:
+    """As long as no import ever ended, people look first (C1)."""
+    is_first = previews.is_first(session, run.dealership_id, run.stream)
+    return "preview" if is_first or run.mode == "preview" else "sync"
 
 
 @bp.get(f"{PAGE}/approve")

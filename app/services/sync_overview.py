@@ -22,7 +22,10 @@ NOT_CONNECTED = "EasyCars is not connected yet."
 
 @dataclass(frozen=True)
 class Overview:
-    """One stream. `next_run` is None while nothing is scheduled; `waits` says why, in words."""
+    """One stream. `next_run` is None while nothing is scheduled; `waits` says why, in words.
+
+    `last`: the newest sync that ended; a preview, an undo or a re-map is none.
+    """
 
     stream: str
     configured: bool
@@ -30,6 +33,7 @@ class Overview:
     next_run: datetime | None
     waits: str | None
     recent: Sequence[SyncRun]
+    last: SyncRun | None
     last_good_at: datetime | None
     age: Age | None
     allowance: Allowance
@@ -42,11 +46,6 @@ class Overview:
     @property
     def active(self) -> SyncRun | None:
         return next((run for run in self.recent if run.is_active), None)
-
-    @property
-    def last(self) -> SyncRun | None:
-        """The newest run that ended."""
-        return next((run for run in self.recent if not run.is_active), None)
 
     def version(self, now: datetime) -> str:
         """Changes when anything that a page tells does; the minute is part of "5 minutes ago"."""
@@ -66,6 +65,7 @@ def overview(
     configured = is_configured(db, dealership.id)
     waits = _waits(db, schedule, settings, now) if configured else NOT_CONNECTED
     last_good_at = _last_good(db, dealership.id, stream)
+    newest = recent(db, dealership.id, stream)
     zone = schedules.zone_of(dealership)
     return Overview(
         stream=stream,
@@ -73,7 +73,8 @@ def overview(
         schedule=schedule,
         next_run=None if waits else schedules.next_runs(schedule.cron, zone, now, 1)[0],
         waits=waits,
-        recent=recent(db, dealership.id, stream),
+        recent=newest,
+        last=_last_sync(db, dealership.id, stream, newest),
         last_good_at=last_good_at,
         age=freshness.age_of(last_good_at, schedule.cron if not waits else None, zone, now),
         allowance=manual_sync.allowance(db, dealership.id, now, settings.manual_syncs_per_hour),
@@ -107,6 +108,22 @@ def recent(db: Session, dealership_id: int, stream: str, limit: int = RECENT) ->
     """The last runs of a stream, newest first."""
     query = select(SyncRun).where(SyncRun.dealership_id == dealership_id, SyncRun.stream == stream)
     return db.scalars(query.order_by(SyncRun.id.desc()).limit(limit)).all()
+
+
+def _last_sync(
+    db: Session, dealership_id: int, stream: str, newest: Sequence[SyncRun]
+) -> SyncRun | None:
+    """Asks again only when the newest runs are all of other modes."""
+    among = next((run for run in newest if run.mode == "sync" and not run.is_active), None)
+    if among is not None or len(newest) < RECENT:
+        return among
+    query = select(SyncRun).where(
+        SyncRun.dealership_id == dealership_id,
+        SyncRun.stream == stream,
+        SyncRun.mode == "sync",
+        SyncRun.completed_at.is_not(None),
+    )
+    return db.scalars(query.order_by(SyncRun.id.desc()).limit(1)).first()
 
 
 def _last_good(db: Session, dealership_id: int, stream: str) -> datetime | None:

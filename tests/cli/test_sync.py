@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from app import create_app
 from app.cli.sync import sync
 from app.config import Settings
-from app.db import ALL_DEALERSHIPS, unit_of_work
-from app.models import Dealership, SyncRun
+from app.db import ALL_DEALERSHIPS, reading, unit_of_work
+from app.models import Dealership, SyncPayload, SyncRun
 from app.models.types import utc_now
 from tests import factories, run_rows
 from tests.conftest import close
@@ -141,3 +141,36 @@ def test_what_is_wrong_is_told_in_words(app: Flask) -> None:
     result = run(app)
     assert result.exit_code == 1
     assert "EasyCars is not connected" in result.stderr
+
+
+def modes(app: Flask, place: Dealership) -> list[tuple[str, dict[str, int]]]:
+    with app.app_context(), reading(place.id) as db:
+        rows = db.execute(select(SyncRun.mode, SyncRun.scope).order_by(SyncRun.id))
+        return [(row.mode, row.scope) for row in rows]
+
+
+def test_a_preview_and_its_apply(app: Flask, place: Dealership, queue: WorkingQueue) -> None:
+    result = run(app, "--preview", "--wait", "--json")
+    shown = json.loads(result.stdout)
+    assert (result.exit_code, shown["mode"]) == (0, "preview")
+    with app.app_context(), unit_of_work(place.id) as db:
+        db.add(SyncPayload(dealership_id=place.id, run_id=shown["runId"], part=0, body=b"x"))
+    arguments = ["apply", str(shown["runId"]), "--dealership", "harbour"]
+    applied = app.test_cli_runner().invoke(sync, [*arguments, "--wait", "--json"])
+    assert (applied.exit_code, json.loads(applied.stdout)["mode"]) == (0, "sync")
+    again = app.test_cli_runner().invoke(sync, arguments)
+    assert again.exit_code == 1
+    assert "applied already" in again.stderr
+    assert modes(app, place) == [("preview", {}), ("sync", {"applies": shown["runId"]})]
+
+
+def test_applying_waits_for_no_other_run(app: Flask, place: Dealership) -> None:
+    with app.app_context():
+        shown = run_rows.run(place, mode="preview", created_at=utc_now(), completed_at=utc_now())
+        active = run_rows.run(place, "running")
+        with unit_of_work(place.id) as db:
+            db.add(SyncPayload(dealership_id=place.id, run_id=shown.id, part=0, body=b"x"))
+    arguments = ["apply", str(shown.id), "--dealership", "harbour", "--wait"]
+    result = app.test_cli_runner().invoke(sync, arguments)
+    assert result.exit_code == 1
+    assert f"Run {active.id} is at work" in result.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, g
+from sqlalchemy.orm import Session
 
 from app.db import db, unit_of_work
 from app.models import SyncRun
@@ -29,9 +30,9 @@ from app.routes.api.sync_models import (
 from app.routes.fragments import page_at
 from app.routes.sync_stock import means
 from app.services import history, manual_sync, run_items, run_words, schedules, sync_overview
-from app.services.errors import InputInvalid
 from app.services.history import Filters
 from app.services.sync import runs
+from app.services.sync.opening import APPLIES
 from app.services.sync.summary import STATUS_WORDS, item_summary, status_word, summary
 
 bp = Blueprint("api_sync", __name__)
@@ -47,12 +48,9 @@ STATUSES = {word: status for status, word in STATUS_WORDS.items()}
 def start_stock() -> Response:
     """Answers at once; a worker does the work. 409 names the run that is active in
     `existingRunId`, 429 says in `Retry-After` when another start is free, 400 `not_configured`
-    means that there are no credentials."""
-    if read_body(StartBody).preview:
-        raise InputInvalid(
-            "A preview cannot be started yet. Nothing was started.",
-            {"preview": "is not available yet"},
-        )
+    means that there are no credentials. With `preview` nothing is changed: the run tells what a
+    sync would do, and can be applied for half an hour."""
+    is_preview = read_body(StartBody).preview
     with unit_of_work(g.dealership.id) as session:
         run = manual_sync.start(
             session,
@@ -61,17 +59,43 @@ def start_stock() -> Response:
             actor=current_actor(),
             trigger="api" if g.token else "person",
             means=means(),
+            mode="preview" if is_preview else "sync",
         )
-        session.refresh(run)
-        estimate = manual_sync.estimate_seconds(session, g.dealership.id, "stock")
+        return _started(
+            session, run, f"Stock {'preview' if is_preview else 'synchronization'} started"
+        )
+
+
+def _started(session: Session, run: SyncRun, message: str) -> Response:
+    session.refresh(run)
     body = {
         "jobId": run.job_id,
         "runId": run.id,
-        "message": "Stock synchronization started",
-        "estimatedDurationSeconds": estimate,
+        "message": message,
+        "estimatedDurationSeconds": manual_sync.estimate_seconds(
+            session, g.dealership.id, run.stream
+        ),
         "location": page_at(f"runs/{run.id}"),
     }
     return ok(body, 202)
+
+
+@bp.post(f"{ROOT}/runs/{RUN_ID}/apply")
+@describe("Apply a preview", answers={202: Started})
+@api_requires("operator", scope="sync:write")
+def apply(run_id: int) -> Response:
+    """Writes what the preview showed, without asking EasyCars again; rows that changed since are
+    left as they are and told. 403 when it is no preview, older than 30 minutes, discarded or
+    applied already; 409 names the run that is active in `existingRunId`."""
+    with unit_of_work(g.dealership.id) as session:
+        run = manual_sync.apply(
+            session,
+            run_id,
+            actor=current_actor(),
+            means=means(),
+            trigger="api" if g.token else "person",
+        )
+        return _started(session, run, f"Preview {run_id} is being applied")
 
 
 @bp.get(f"{ROOT}/status")
@@ -168,6 +192,7 @@ def _log(run: SyncRun) -> dict[str, Any]:
     return {
         **_summary(run),
         "id": run.id,
+        "appliesRunId": run.scope.get(APPLIES),
         "syncType": run_words.KINDS.get(run.stream, run.stream),
         "syncDirection": run_words.DIRECTIONS.get(run.direction, run.direction),
         "recordsProcessed": run.done,

@@ -16,7 +16,7 @@ Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 12, 31))]
 class StartBody(ApiModel):
     """Nothing is needed."""
 
-    preview: bool = False
+    preview: bool = Field(False, description="Only tell what a sync would change")
 
 
 class Started(ApiModel):
@@ -77,6 +77,7 @@ class SyncLog(RunSummary):
     """One run, also in the words of the architecture document."""
 
     id: int
+    applies_run_id: int | None = Field(description="The preview that this run applies")
     sync_type: str
     sync_direction: str
     records_processed: int

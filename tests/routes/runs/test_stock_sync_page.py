@@ -102,11 +102,14 @@ def test_a_viewer_may_look_and_not_start(world: World, queue: NotingQueue) -> No
     assert queue.enqueued == []
 
 
-def test_a_start_is_audited_with_the_person(world: World) -> None:
+@pytest.mark.parametrize(("ran_before", "action"), [(True, "sync.start"), (False, "sync.preview")])
+def test_a_start_is_audited_with_the_person(world: World, ran_before: bool, action: str) -> None:
+    if ran_before:
+        world.run("success", trigger="schedule")
     world.client(world.operator).post(world.url("sync/stock"))
     with world.app.app_context(), reading(world.place.id) as db:
-        event = db.scalars(select(AuditEvent).where(AuditEvent.action == "sync.start")).one()
-        run = db.scalars(select(SyncRun)).one()
+        event = db.scalars(select(AuditEvent).where(AuditEvent.action == action)).one()
+        run = db.scalars(select(SyncRun).where(SyncRun.status == "queued")).one()
     assert event.user_id == run.user_id == world.operator.id
     assert run.actor == world.operator.email
     assert run.trigger == "person"

@@ -8,6 +8,7 @@ import pytest
 
 from tests import factories, run_rows
 from tests.routes.runs.conftest import NOW, NotingQueue, World, counted_queries
+from tests.routes.runs.test_preview_page import preview_of
 
 ROOT = "/api/admin/easycars/sync"
 SUMMARY = {
@@ -63,12 +64,34 @@ def test_not_configured_is_400(bare: World, queue: NotingQueue) -> None:
     assert queue.enqueued == []
 
 
-def test_a_preview_never_becomes_a_sync(world: World, queue: NotingQueue) -> None:
-    answer = world.app.test_client().post(
-        f"{ROOT}/stock", json={"preview": True}, headers=bearer(world)
-    )
-    assert answer.status_code == 400
-    assert queue.enqueued == []
+@pytest.mark.parametrize(
+    ("body", "mode"), [({"preview": True}, "preview"), ({"preview": False}, "sync"), ({}, "sync")]
+)
+def test_programs_get_what_they_ask_for(
+    world: World, queue: NotingQueue, body: dict[str, bool], mode: str
+) -> None:
+    client, headers = world.app.test_client(), bearer(world)
+    answer = client.post(f"{ROOT}/stock", json=body, headers=headers)
+    assert answer.status_code == 202
+    assert ("preview" in answer.get_json()["message"]) is bool(body.get("preview"))
+    log = client.get(f"{ROOT}/logs/{answer.get_json()['runId']}", headers=headers)
+    assert log.get_json()["mode"] == mode
+
+
+def test_a_preview_is_applied_once(world: World, queue: NotingQueue) -> None:
+    run = preview_of(world)
+    client, headers = world.app.test_client(), bearer(world)
+    answer = client.post(f"{ROOT}/runs/{run.id}/apply", headers=headers)
+    body = answer.get_json()
+    assert answer.status_code == 202
+    assert queue.enqueued == [body["runId"]]
+    log = client.get(f"{ROOT}/logs/{body['runId']}", headers=headers).get_json()
+    assert (log["mode"], log["appliesRunId"], log["trigger"]) == ("sync", run.id, "api")
+    again = client.post(f"{ROOT}/runs/{run.id}/apply", headers=headers)
+    assert (again.status_code, again.get_json()["errorCode"]) == (403, "forbidden")
+    assert "applied already" in again.get_json()["message"]
+    missing = client.post(f"{ROOT}/runs/{run.id + 999}/apply", headers=headers)
+    assert missing.status_code == 404
 
 
 def test_reading_scope_does_not_start(world: World) -> None:
