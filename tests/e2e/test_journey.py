@@ -1,15 +1,15 @@
-"""The way of a dealer on the first day, in a real Chromium: connect, sync, see the cars."""
+"""The way of a dealer on the first day, in a real Chromium: connect, look, apply, see the cars."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 
 from app import simulator as double
-from app.models import SyncRun
+from app.models import SyncRun, Vehicle
 from tests.browsers import expect
 from tests.e2e import kills
 from tests.e2e.browsing import ACTIVE, ENDED, admin_of, at
@@ -51,7 +51,8 @@ def test_a_dealer_connects_syncs_and_sees_the_cars(
     prepare_stock(product, account)
     with admin_of(dealer, browser, product) as page:
         connect(page, at(dealer, "settings/easycars"), account)
-        sync(page, dealer, product)
+        look_first(page, dealer, product)
+        apply(page, dealer, product)
         look_at_a_row_and_its_vehicle(page)
 
 
@@ -88,14 +89,25 @@ def connect(page: Page, address: str, account: str) -> None:
     expect(page.locator("#connection-state")).to_have_attribute("data-state", "configured")
 
 
-def sync(page: Page, dealer: Place, product: Stack) -> None:
-    """The progress moves: it is 0, then the part that is done, then the run has ended."""
+def look_first(page: Page, dealer: Place, product: Stack) -> None:
+    """A first import is a preview: it tells all that would come in, and nothing is there yet."""
     page.goto(at(dealer, "sync/stock"))
+    expect(page.locator("#sync-now-means")).to_contain_text("First import: you look first.")
     page.get_by_test_id("sync-now").click()
     expect(page.get_by_test_id("sync-now")).to_be_disabled()
+    expect(page.locator(ENDED)).to_be_visible(timeout=90_000)
+    expect(page.get_by_test_id("run-message")).to_contain_text("applying would create 3000")
+    assert product.rows(select(Vehicle.__table__.c.id).where(of_dealer(dealer, Vehicle))) == []
+
+
+def apply(page: Page, dealer: Place, product: Stack) -> None:
+    """The progress moves: it is 0, then the part that is done, then the run has ended."""
+    page.get_by_test_id("open-preview").click()
+    expect(page.get_by_test_id("preview-standing")).to_have_attribute("data-state", "open")
+    page.get_by_test_id("apply-preview").click()
+    run_id = newest_run(product, dealer)
+    page.goto(at(dealer, "sync/stock"))
     card = page.locator(ACTIVE)
-    expect(card).to_have_attribute("data-progress", "0")
-    (run_id,) = product.rows(select(SyncRun.__table__.c.id).where(of_dealer(dealer)))[0]
     kills.wait_for(product, run_id, lambda run: run.created > 0)
     with product.held_still():
         expect(card).to_have_attribute("data-progress", re.compile(r"^[1-9]\d?$"))
@@ -104,8 +116,13 @@ def sync(page: Page, dealer: Place, product: Stack) -> None:
     expect(page.get_by_test_id("run-message")).to_contain_text("3000 created")
 
 
-def of_dealer(dealer: Place) -> ColumnElement[bool]:
-    return SyncRun.__table__.c.dealership_id == dealer.id
+def newest_run(product: Stack, dealer: Place) -> int:
+    newest = select(func.max(SyncRun.__table__.c.id)).where(of_dealer(dealer))
+    return int(product.rows(newest)[0][0])
+
+
+def of_dealer(dealer: Place, model: Any = SyncRun) -> ColumnElement[bool]:
+    return model.__table__.c.dealership_id == dealer.id
 
 
 def look_at_a_row_and_its_vehicle(page: Page) -> None:
@@ -152,8 +169,13 @@ def test_the_same_way_without_script(product: Stack, account: str, browser: Brow
         page.get_by_test_id("sync-now").click()
         expect(page.get_by_test_id("sync-now")).to_be_disabled()
         reload_until_ended(page)
+        expect(page.get_by_test_id("run-message")).to_contain_text("applying would create 12")
+        page.get_by_test_id("open-preview").click()
+        expect(page.get_by_test_id("run-rows").locator("> li")).to_have_count(12)
+        page.get_by_test_id("apply-preview").click()
+        expect(page.locator("h1")).to_contain_text("Stock sync")
+        reload_until_ended(page)
         expect(page.get_by_test_id("run-message")).to_contain_text("12 created")
-        page.get_by_role("link", name="View Details", exact=True).first.click()
         expect(page.get_by_test_id("run-rows").locator("> li")).to_have_count(12)
 
 
