@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,17 +13,28 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from app.db import ALL_DEALERSHIPS, reading, unit_of_work
-from app.models import ExternalLink, Photo, SyncBefore, SyncRun, Vehicle
+from app.models import (
+    Conflict,
+    EasyCarsStockData,
+    ExternalLink,
+    MappingVersion,
+    Photo,
+    SyncBefore,
+    SyncRun,
+    Vehicle,
+)
 from app.models.types import utc_now
 from app.services import vehicle_edits
 from app.services.errors import RunCancelled
 from app.services.photos.reconcile import reconcile_links
-from app.services.sync import undo_write
+from app.services.sync import registry, undo_write
 from app.services.vehicle_values import put_values, values_of
 from tests.factories import ACTOR
-from tests.services.sync.memory import Yard
+from tests.services.sync.memory import MemoryStream, Yard
 
 pytestmark = [pytest.mark.both_databases]
+PAYLOADS = Path(__file__).parents[1] / "providers" / "easycars" / "payloads"
+PAYLOAD: dict[str, Any] = json.loads((PAYLOADS / "car.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -353,3 +366,163 @@ def test_images_are_used_up(yard: Yard) -> None:
     undo(yard, yard.sync())
     with reading(yard.dealership.id) as db:
         assert db.scalars(select(SyncBefore)).all() == []
+
+
+# -- The real archive, new rules, conflicts, photos ----------------------------------------------
+
+
+class Archived(MemoryStream):
+    """EasyCars' own stream, which keeps an archive row, fed from memory."""
+
+    archive = "easycar_stock_data"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._real = registry.stream("easycars", "stock")
+        self.draft = self._real.draft  # type: ignore[method-assign]
+        self.external_id = self._real.external_id  # type: ignore[method-assign]
+        self.same_content = self._real.same_content  # type: ignore[method-assign]
+
+    @property
+    def received_columns(self) -> Any:
+        return self._real.received_columns
+
+
+@pytest.fixture
+def archived(yard: Yard) -> Yard:
+    yard.stream = Archived()
+    return yard
+
+
+def received(number: int, **changes: Any) -> dict[str, Any]:
+    return PAYLOAD | {"StockNumber": f"S{number}", "VIN": f"JM0KF4W7A0000{number:04}"} | changes
+
+
+def archive_rows(yard: Yard) -> list[Any]:
+    table = EasyCarsStockData.__table__
+    with reading(yard.dealership.id) as db:
+        query = select(table).where(table.c.dealership_id == yard.dealership.id)
+        return list(db.execute(query.order_by(table.c.link_id)).all())
+
+
+def test_the_archive_row_goes_back_too(archived: Yard) -> None:
+    archived.stream.feed = [received(n) for n in range(5)]
+    archived.sync()
+    earlier, rows = snapshot(archived), archive_rows(archived)
+    archived.stream.feed = [
+        *(received(n, Price=30_990, Odometer=99_000 + n, NVIC="X1") for n in range(4)),
+        received(7),
+    ]
+    run = archived.sync()
+    assert archive_rows(archived) != rows
+    done = undo(archived, run)
+    assert (done.status, done.updated) == ("success", 6)
+    assert snapshot(archived) == earlier
+    assert archive_rows(archived) == rows
+
+
+def test_a_remap_goes_back(archived: Yard) -> None:
+    archived.stream.feed = [received(n, Colour="WHTE") for n in range(5)]
+    archived.sync()
+    earlier, rows = snapshot(archived), archive_rows(archived)
+    with unit_of_work(archived.dealership.id) as db:
+        rules = {"values": {"colour": {"WHTE": "White"}}, "title": None, "defaults": {}}
+        db.add(MappingVersion(dealership_id=archived.dealership.id, number=1, rules=rules))
+    run = archived.execute(archived.open("remap"))
+    assert archived.vehicles()["S1"].colour == "White"
+    undo(archived, run)
+    assert snapshot(archived) == earlier
+    assert archive_rows(archived) == rows
+
+
+def test_a_conflict_that_the_run_opened_is_closed(yard: Yard) -> None:
+    yard.stream.feed = cars(2, colour="Red")
+    yard.sync()
+    edit(yard, "S1", colour="Pink")
+    earlier = snapshot(yard)
+    yard.stream.feed = cars(2, colour="Blue")
+    run = yard.sync()
+    with reading(yard.dealership.id) as db:
+        assert [found.state for found in db.scalars(select(Conflict))] == ["open"]
+    done = undo(yard, run)
+    with reading(yard.dealership.id) as db:
+        assert [found.state for found in db.scalars(select(Conflict))] == ["resolved"]
+    assert (done.status, done.updated) == ("success", 1)
+    assert snapshot(yard) == earlier
+    assert yard.sync().conflicts == 1
+
+
+def test_a_locked_field_stays_and_what_was_agreed_goes_back(yard: Yard) -> None:
+    yard.stream.feed = cars(2, colour="Red")
+    yard.sync()
+    edit(yard, "S1", colour="Pink")
+    lock(yard, "S1", "colour")
+    earlier = snapshot(yard)
+    yard.stream.feed = cars(2, colour="Blue")
+    undo(yard, yard.sync())
+    assert snapshot(yard) == earlier
+
+
+def test_photos_that_no_job_turned_into_rows_yet_go_back(yard: Yard) -> None:
+    yard.stream.feed = [car(1, photos=["a"])]
+    photos(yard, yard.sync())
+    earlier = snapshot(yard)
+    yard.stream.feed = [car(1, photos=["b"])]
+    run = yard.sync()
+    undo(yard, run)
+    photos(yard, run)
+    assert snapshot(yard) == earlier
+
+
+def test_addresses_that_wait_for_the_photo_job_survive_another_change(yard: Yard) -> None:
+    yard.stream.feed = [car(1, photos=["a"])]
+    yard.sync()
+    yard.stream.feed = [car(1, photos=["a"], colour="Red")]
+    photos(yard, yard.sync())
+    with reading(yard.dealership.id) as db:
+        assert list(db.scalars(select(Photo.source_url))) == ["a"]
+
+
+def test_a_picture_whose_file_is_unknown_is_fetched_again(yard: Yard) -> None:
+    yard.stream.feed = [car(1, photos=["a"])]
+    photos(yard, yard.sync())
+    yard.stream.feed = [car(1)]
+    run = yard.sync()
+    photos(yard, run)
+    with unit_of_work(yard.dealership.id) as db:
+        (image,) = db.scalars(select(SyncBefore).where(SyncBefore.run_id == run.id)).all()
+        image.photos = [image.photos[0] | {"media_id": 4711}]  # type: ignore[index]
+    undo(yard, run)
+    with reading(yard.dealership.id) as db:
+        (photo,) = db.scalars(select(Photo)).all()
+    assert (photo.state, photo.media_id, photo.etag) == ("wanted", None, None)
+
+
+def test_a_merged_vehicle_is_left_alone(yard: Yard) -> None:
+    yard.stream.feed = cars(2, colour="Red")
+    yard.sync()
+    yard.stream.feed = cars(2, colour="Blue")
+    run = yard.sync()
+    with unit_of_work(yard.dealership.id) as db:
+        one, two = db.scalars(select(Vehicle).order_by(Vehicle.id)).all()
+        two.merged_into_id = one.id
+    done = undo(yard, run)
+    told = {item.external_id: item for item in yard.items(done)}
+    assert yard.vehicles()["S2"].colour == "Blue"
+    assert "merged" in (told["S2"].reason or "")
+    assert (told["S1"].action, told["S2"].action) == ("update", "conflict")
+
+
+def test_a_number_that_is_taken_by_now_costs_one_record(yard: Yard) -> None:
+    """S1 became S9 by its VIN; the S1 that came later stands in its way."""
+    vin = "MM0AB12CD34567890"
+    yard.stream.feed = [car(1, vin=vin), car(2)]
+    yard.sync()
+    yard.stream.feed = [car(9, vin=vin), car(2, colour="Red")]
+    run = yard.sync()
+    yard.stream.feed = [car(9, vin=vin), car(2, colour="Red"), car(1)]
+    yard.sync()
+    done = undo(yard, run)
+    told = {item.external_id: item for item in yard.items(done)}
+    assert (done.failed, told["S9"].action, told["S2"].action) == (1, "refuse", "update")
+    assert yard.vehicles()["S2"].colour is None
