@@ -17,8 +17,8 @@ QUESTIONS = ("value", "new_field", "gone_field")
 class SyncPolicy(TenantOwned, Base):
     """Guards and ownership of one dealership (C3, C7, C18); no row: the defaults.
 
-    `owners`: "*", "group:<group>" or a field's name → "easycars", "local", "ask" or "locked"; the most
-    exact one counts. Shares are whole per cents.
+    `owners`: "*", "group:<group>" or a field's name → "easycars", "local", "ask" or "locked"; the
+    most exact one counts. Shares are whole per cents.
     """
 
     __tablename__ = "sync_policy"
