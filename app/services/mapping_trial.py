@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from app.services.credential_encryption import CredentialEncryptionService
 from app.services.mapping import Rules
 from app.services.run_items import FieldChange
 from app.services.sync import remapping, terms_of_run
-from app.services.sync.changes import Change, Matcher, plan_rows, read_rows
+from app.services.sync.changes import Change, Matcher, Read, plan_rows, read_rows
 from app.services.sync.collect import Collected, KnownLink, Row, Spool
 from app.services.sync.connection import open_connection
 from app.services.sync.plan import Verb
@@ -78,32 +78,47 @@ def try_rules(db: Session, target: Target, rules: Rules, now: datetime) -> Trial
     terms, guards = terms_of_run.read(db, run, {}, now)
     trial = Trial()
     with Spool() as nothing:
-        collected = Collected(nothing)
-        for rows, matcher in _chunks(db, target):
-            reads = read_rows(target.stream, rows, collected, rules)
-            links = [row.number for row in rows]
+        for chunk in _chunks(db, target):
+            reads = read_rows(target.stream, _rows(chunk), Collected(nothing), rules)
+            open_ones = _not_settled(reads, chunk)
+            links = [read.row.number for read in open_ones]
             existing = load_existing(db, target.stream, target.dealership_id, links, lock=False)
-            for change in plan_rows(reads, existing, matcher, target.stream, guards, terms):
+            trial.looked_at += len(chunk)
+            for change in plan_rows(
+                open_ones, existing, _matcher(chunk), target.stream, guards, terms
+            ):
                 _note(trial, change)
     return trial
 
 
-def _chunks(db: Session, target: Target) -> Iterator[tuple[list[Row], Matcher]]:
-    last = 0
+def _chunks(db: Session, target: Target) -> Iterator[list[Any]]:
+    """Rows (link id, external id, digest, raw, agreed), those without a raw record left out."""
+    query, last = remapping.stored(target).add_columns(LINKS.c.agreed), 0
     while True:
-        found = db.execute(remapping.stored(target).where(LINKS.c.id > last)).all()
-        kept = [one for one in found if one[3]]
-        links = {one[1]: KnownLink(one[0], 0, one[1], one[2], 0) for one in kept}
-        rows = [Row(one[0], one[2], one[3].encode()) for one in kept]
-        if rows:
-            yield rows, Matcher(links, {}, NOBODY)
+        found = db.execute(query.where(LINKS.c.id > last)).all()
+        yield [one for one in found if one[3]]
         if len(found) < remapping.CHUNK:
             return
         last = found[-1][0]
 
 
+def _rows(chunk: list[Any]) -> list[Row]:
+    return [Row(one[0], one[2], one[3].encode()) for one in chunk]
+
+
+def _not_settled(reads: list[Read], chunk: list[Any]) -> list[Read]:
+    """Without the rows that say exactly what was agreed: of them a plan changes nothing, and their
+    vehicles need not be read."""
+    agreed = {one[0]: one[4] for one in chunk}
+    return [read for read in reads if read.draft and read.draft.values != agreed[read.row.number]]
+
+
+def _matcher(chunk: list[Any]) -> Matcher:
+    """Stored records are found by their own number."""
+    return Matcher({one[1]: KnownLink(one[0], 0, one[1], one[2], 0) for one in chunk}, {}, NOBODY)
+
+
 def _note(trial: Trial, change: Change) -> None:
-    trial.looked_at += 1
     kind = Counter(_kinds(change))
     trial.changed += kind["changed"]
     trial.held += kind["held"]

@@ -313,3 +313,27 @@ def test_mapping_keeps_pace():
     for _ in range(2_000):
         STREAM.draft(raw)
     assert time.process_time() - started < 2.0
+
+
+def test_unknown_and_absent_names_are_told():
+    whole = dict.fromkeys(VENDOR_NAMES.values()) | {"StockNumber": "1"}
+    assert _names(whole) == ((), frozenset())
+    assert _names(whole | {"Warp": {"deep": [1]}, "price": 5}) == (("Warp", "price"), frozenset())
+    del whole["Badge"]
+    assert _names(whole) == ((), {"Badge"})
+    # The slow way, for items with something odd in them, tells the same.
+    odd = whole | {"YearGroup": "twenty", "Warp": 9}
+    assert _names(odd) == (("Warp",), {"Badge"})
+
+
+def _names(record):
+    found = StockStream().draft(json.dumps(record).encode())
+    return found.unknown, found.absent
+
+
+def test_received_columns_are_columns_of_the_archive():
+    columns = StockStream().received_columns
+    archive = EasyCarsStockData.__table__.columns
+    assert columns["status"] == "stock_status"
+    assert {archive[name].name for name in columns.values()} == set(columns.values())
+    assert columns.keys() <= FIELDS.keys()
