@@ -76,10 +76,10 @@ def health(stock: Overview) -> Health:
 
 
 def totals(db: Session, dealership_id: int) -> Totals:
-    """One grouped count, answered by indexes."""
+    """One grouped count; merged vehicles are in no list and in no number."""
     rows = db.execute(
         select(Vehicle.lifecycle, Vehicle.source, func.count(Vehicle.id))
-        .where(Vehicle.dealership_id == dealership_id)
+        .where(Vehicle.dealership_id == dealership_id, Vehicle.merged_into_id.is_(None))
         .group_by(Vehicle.lifecycle, Vehicle.source)
     ).all()
     by_lifecycle: Counter[str] = Counter()
