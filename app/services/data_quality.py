@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Subquery, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import Photo, Vehicle
@@ -123,22 +123,18 @@ def page_of(
 
 def judged(db: Session, newest_year: int) -> Found:
     """Every listed vehicle of the dealership with the bits of the rules it breaks."""
-    photos = _photos()
-    conditions = _conditions(photos, newest_year)
-    bits: Any = literal(0, Integer)
-    for place, rule in enumerate(RULES):
-        bits = bits + case((conditions[rule.key], 1 << place), else_=0)
-    query = (
-        select(Vehicle.id, bits)
-        .outerjoin(photos, photos.c.vehicle_id == Vehicle.id)
-        .where(Vehicle.lifecycle == "listed", Vehicle.merged_into_id.is_(None))
+    bits: Any = _photo_bits()
+    for key, condition in _conditions(newest_year).items():
+        bits = bits + case((condition, _bit(key)), else_=0)
+    query = select(Vehicle.id, bits).where(
+        Vehicle.lifecycle == "listed", Vehicle.merged_into_id.is_(None)
     )
     return [(row[0], row[1]) for row in db.execute(query)]
 
 
 def worst_first(found: Found, issue: str | None = None) -> Found:
-    """Those with issues, most points first, among equals the newest vehicle."""
-    mask = 1 << RULES.index(BY_KEY[issue]) if issue in BY_KEY else -1
+    """Those with issues, or with one; most points first, among equals the newest vehicle."""
+    mask = _bit(issue) if issue else -1
     return sorted(
         (pair for pair in found if pair[1] & mask),
         key=lambda pair: (-points_of(pair[1]), -pair[0]),
@@ -183,32 +179,46 @@ def _counts(found: Found) -> dict[str, int]:
     return counts
 
 
-def _photos() -> Subquery:
-    """Per vehicle: photos that are shown or on their way, and those that could not be fetched."""
+def _shown() -> ColumnElement[int]:
+    """Photos that are shown or on their way, counted no further than needed."""
     there = or_(Photo.media_id.is_not(None), Photo.state == "wanted")
-    lost = and_(Photo.media_id.is_(None), Photo.state == "failed")
-    return (
-        select(
-            Photo.vehicle_id,
-            func.sum(case((there, 1), else_=0)).label("shown"),
-            func.sum(case((lost, 1), else_=0)).label("failed"),
-        )
-        .where(Photo.is_hidden.is_(False))
-        .group_by(Photo.vehicle_id)
+    few = (
+        select(Photo.id)
+        .where(Photo.vehicle_id == Vehicle.id, Photo.is_hidden.is_(False), there)
+        .limit(FEW_PHOTOS)
+        .correlate(Vehicle)
         .subquery()
+    )
+    return select(func.count()).select_from(few).scalar_subquery()
+
+
+def _lost() -> ColumnElement[bool]:
+    """Has a photo that could not be fetched; few vehicles have, so they are looked up once."""
+    return Vehicle.id.in_(
+        select(Photo.vehicle_id).where(
+            Photo.state == "failed", Photo.media_id.is_(None), Photo.is_hidden.is_(False)
+        )
     )
 
 
-def _conditions(photos: Subquery, newest_year: int) -> dict[str, ColumnElement[bool]]:
-    shown = func.coalesce(photos.c.shown, 0)
+def _photo_bits() -> ColumnElement[int]:
+    """The count decides two rules, and is asked for once."""
+    by_count = {0: _bit("no-photo"), **dict.fromkeys(range(1, FEW_PHOTOS), _bit("few-photos"))}
+    return case(by_count, value=_shown(), else_=0)
+
+
+def _bit(key: str) -> int:
+    return 1 << RULES.index(BY_KEY[key])
+
+
+def _conditions(newest_year: int) -> dict[str, ColumnElement[bool]]:
+    """Every rule but the two that count photos."""
     kind = func.coalesce(Vehicle.kind, "car")
     driven, year = kind.in_(DRIVEN), Vehicle.year
     price, odometer = Vehicle.price_cents, Vehicle.odometer
     text = func.length(func.trim(func.coalesce(Vehicle.description, "")))
     return {
-        "no-photo": shown == 0,
-        "few-photos": and_(shown > 0, shown < FEW_PHOTOS),
-        "photo-failed": func.coalesce(photos.c.failed, 0) > 0,
+        "photo-failed": _lost(),
         "no-price": and_(price.is_(None), Vehicle.special_price_cents.is_(None)),
         "price-zero": price == 0,
         "price-odd": or_(and_(price > 0, price < LOWEST_PRICE), price > HIGHEST_PRICE),
@@ -241,6 +251,8 @@ def _modern(year: Any) -> ColumnElement[bool]:
 
 
 def _odd_vin() -> ColumnElement[bool]:
-    upper = func.upper(Vehicle.vin)
-    strange = (upper.contains(letter, autoescape=True) for letter in NEVER_IN_VIN)
-    return or_(func.length(Vehicle.vin) != VIN_LENGTH, *strange)
+    """Too long, too short, or shorter without the characters that no VIN has."""
+    left: Any = func.upper(Vehicle.vin)
+    for strange in NEVER_IN_VIN:
+        left = func.replace(left, strange, "")
+    return or_(func.length(Vehicle.vin) != VIN_LENGTH, func.length(left) != VIN_LENGTH)
