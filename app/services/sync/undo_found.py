@@ -282,6 +282,8 @@ def _vehicles_with_links(
             VEHICLES.c.dealership_id == undoing.dealership_id,
             LINKS.c.entity == undoing.target.stream.entity,
             LINKS.c.entity_id.in_(vehicle_ids),
+            # Named twice: a planner without statistics would read the whole dealership.
+            VEHICLES.c.id.in_(vehicle_ids),
         )
         .order_by(VEHICLES.c.id)
     )

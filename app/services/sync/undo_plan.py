@@ -146,7 +146,9 @@ def _reason(record: Record, values: Mapping[str, Any]) -> str | None:
 def _link_of(record: Record, kept: list[str], whole: bool) -> dict[str, Any]:
     """No later run touched it: the earlier link, but what was agreed on kept fields stays."""
     link = dict(record.link_before)
-    if whole or not link:
+    # That a person keeps the vehicle listed since is theirs, not the run's.
+    link["kept_outside"] = bool(link["kept_outside"]) or bool(record.link["kept_outside"])
+    if whole:
         return link
     link["agreed"] = _agreed(link["agreed"], record.link["agreed"], kept)
     link["content_hash"] = LOOK_AGAIN
@@ -172,6 +174,7 @@ def _link_of_partly(record: Record, values: Mapping[str, Any], kept: list[str]) 
     }
     if LIFECYCLE in values:
         link |= {name: record.link_before[name] for name in MISSING_PARTS}
+        link["kept_outside"] = bool(link["kept_outside"]) or bool(record.link["kept_outside"])
     if record.photos_before is not None and PHOTOS not in kept:
         link["photo_urls"] = record.link_before["photo_urls"]
     return link

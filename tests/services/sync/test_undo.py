@@ -526,3 +526,18 @@ def test_a_number_that_is_taken_by_now_costs_one_record(yard: Yard) -> None:
     told = {item.external_id: item for item in yard.items(done)}
     assert (done.failed, told["S9"].action, told["S2"].action) == (1, "refuse", "update")
     assert yard.vehicles()["S2"].colour is None
+
+
+def test_that_a_person_keeps_a_vehicle_listed_since_stays(yard: Yard) -> None:
+    yard.stream.feed = cars(6)
+    yard.sync()
+    yard.stream.feed = cars(5)
+    run = yard.sync()
+    with unit_of_work(yard.dealership.id) as db:
+        db.execute(
+            update(ExternalLink).where(ExternalLink.external_id == "S6").values(kept_outside=True)
+        )
+    undo(yard, run)
+    assert yard.vehicles()["S6"].lifecycle == "listed"
+    yard.sync()
+    assert yard.vehicles()["S6"].lifecycle == "listed"
