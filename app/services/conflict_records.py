@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from app.models import Conflict, Vehicle, VehicleEdit
 from app.services import vehicle_edits
 from app.services.audit import Actor
-from app.services.sync.plan import life_after
 from app.services.vehicle_fields import FIELDS
 from app.services.vehicle_input import as_typed, options, read_typed
+from app.services.vehicle_sync import follow_status
 from app.services.vehicle_values import put_values, values_of
 
 EDITS_READ: Final = 200
@@ -126,7 +126,7 @@ class Vehicles:
         put_values(record, changes)
         if "status" in changes:
             was = agreed.get("status")
-            record.lifecycle = life_after(was, changes["status"], record.lifecycle)
+            follow_status(record, was, "when a conflict was settled")
 
     def edits(self, db: Session, record_id: int) -> dict[str, ChangedHere]:
         """The last hand-made change of each field, among the newest acts on the vehicle."""

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import ExternalLink, Vehicle
-from app.services import audit, vehicle_edits
+from app.services import audit, vehicle_edits, vehicle_sync
 from app.services.audit import Actor
 from app.services.errors import InputInvalid
 from app.services.vehicle_editing import is_feed_field, locked_row
@@ -191,6 +191,9 @@ def _take(vehicle: Vehicle, link: ExternalLink, fields: Iterable[str]) -> Change
     before = {name: value_of(vehicle, name) for name in known}
     put_values(vehicle, {name: (link.agreed or {}).get(name) for name in known})
     after = {name: value_of(vehicle, name) for name in known}
+    if "status" in known:
+        life = vehicle_sync.follow_status(vehicle, before["status"], "from EasyCars by unlocking")
+        before, after = before | life[0], after | life[1]
     return _changed(before, after)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import ExternalLink, Vehicle
-from app.services import audit, sync_policy, vehicle_edits, vehicles
+from app.services import audit, sync_policy, vehicle_edits, vehicle_sync, vehicles
 from app.services.audit import Actor
 from app.services.errors import InputInvalid, NotAllowed
 from app.services.vehicle_doubts import Doubt, doubts
@@ -149,6 +149,9 @@ def write(  # noqa: PLR0913 - one keyword for each thing that a form or a progra
     before = {name: value_of(vehicle, name) for name in changes}
     after = dict(changes)
     put_values(vehicle, changes)
+    if "status" in changes:
+        life = vehicle_sync.follow_status(vehicle, before["status"], f"by {actor.label}")
+        before, after = before | life[0], after | life[1]
     fresh = _lock(db, vehicle, changes, keep, before, after)
     vehicle_edits.record(db, vehicle, "edit", before, after, actor=actor, now=now)
     _audit(db, vehicle, "vehicle.edit", actor, {"fields": sorted(changes), "kept": list(fresh)})

@@ -5,7 +5,7 @@ Pages and services that change a vehicle by hand call these in their own transac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import update
@@ -16,6 +16,7 @@ from app.services.sync.plan import life_after
 
 # No digest of received bytes is empty, so the next sync decides the record anew.
 NO_HASH: Final = b""
+Moved = dict[str, Any]
 
 
 def decide_anew(db: Session, vehicle_ids: Sequence[int]) -> None:
@@ -33,15 +34,16 @@ def decide_anew(db: Session, vehicle_ids: Sequence[int]) -> None:
     )
 
 
-def follow_status(vehicle: Vehicle, status_before: str | None, who: str) -> Mapping[str, Any]:
-    """Moves the life cycle after the status changed by hand: to sold, or back from it.
+def follow_status(vehicle: Vehicle, status_before: str | None, how: str) -> tuple[Moved, Moved]:
+    """Moves the life cycle after the status was changed by hand: to sold, or back from it.
 
-    Returns {"lifecycle": the one before} when it moved, else nothing: for the caller's record.
+    `how` ends the reason, "by Kim" for one. Returns life cycle and reason before and after, for
+    the caller's log; two empty ones when nothing moved.
     """
-    before = vehicle.lifecycle
-    after = life_after(status_before, vehicle.status, before)
-    if after == before:
-        return {}
-    vehicle.lifecycle = after
-    vehicle.lifecycle_reason = f"Status set to {vehicle.status or 'nothing'} by {who}"[:300]
-    return {"lifecycle": before}
+    life = life_after(status_before, vehicle.status, vehicle.lifecycle)
+    if life == vehicle.lifecycle:
+        return {}, {}
+    before = {"lifecycle": vehicle.lifecycle, "lifecycle_reason": vehicle.lifecycle_reason}
+    vehicle.lifecycle = life
+    vehicle.lifecycle_reason = f"Status set to {vehicle.status or 'nothing'} {how}"[:300]
+    return before, {"lifecycle": life, "lifecycle_reason": vehicle.lifecycle_reason}
