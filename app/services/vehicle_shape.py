@@ -76,11 +76,11 @@ def _outside_value(name: str, value: Any) -> Any:
     return dollars(value) if FIELDS[name].kind == "money" else value
 
 
-def photo_shape(photo: Photo, urls: Mapping[str, str]) -> dict[str, Any]:
-    """`urls`: size name → address; empty while the picture is not stored yet."""
+def photo_shape(photo: Photo, urls: Mapping[str, str], place: int) -> dict[str, Any]:
+    """`urls`: size name → address, empty while the picture is not stored yet; `place` from 0."""
     return {
         "id": photo.id,
-        "position": photo.position,
+        "position": place,
         "state": photo.state,
         "sourceUrl": photo.source_url,
         "url": urls.get("large"),

@@ -156,6 +156,7 @@ def test_hidden_photos_are_out_of_lists_details_and_json(
     headers = factories.bearer(factories.member(place), place, ["stock:read"])
     shape = operator.get(f"/api/admin/easycars/vehicles/{car.id}", headers=headers).json
     assert [item["id"] for item in shape["photos"]] == [named(car, name).id for name in "bcd"]
+    assert [item["position"] for item in shape["photos"]] == [0, 1, 2]
     html = page(operator, path(car))
     assert f"/media/{hidden.id}/" in html
     assert "Hidden" in words(html)

@@ -245,7 +245,10 @@ def _shape(row: VehicleRow, pictures: Iterable[Photo]) -> dict[str, Any]:
 
 
 def _photos(pictures: Iterable[Photo]) -> list[dict[str, Any]]:
-    return [vehicle_shape.photo_shape(picture, _urls(picture)) for picture in pictures]
+    return [
+        vehicle_shape.photo_shape(picture, _urls(picture), place)
+        for place, picture in enumerate(pictures)
+    ]
 
 
 def _urls(picture: Photo) -> Mapping[str, str]:
