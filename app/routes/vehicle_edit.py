@@ -12,7 +12,7 @@ from app.models import Vehicle
 from app.parts import parts
 from app.routes.access import current_actor, requires
 from app.routes.vehicle_forms import Context, sections, typed_of
-from app.services import vehicle_editing, vehicle_view, vehicles
+from app.services import sync_policy, vehicle_editing, vehicle_view, vehicles
 from app.services.vehicle_editing import NotSaved, Saved, Typed
 from app.services.vehicle_fields import label_of
 from app.services.vehicle_input import vin_hint
@@ -127,4 +127,6 @@ def _context(vehicle: Vehicle | None) -> Context:
     if vehicle is None:
         return Context()
     origin = vehicle_view.origin_of(db.session(), vehicle.id)
-    return Context(origin is not None, (origin.link.agreed if origin else None) or {})
+    if origin is None:
+        return Context()
+    return Context(True, origin.link.agreed or {}, sync_policy.read(db.session()).locked)

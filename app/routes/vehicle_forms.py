@@ -43,6 +43,7 @@ class Line:
     hint: str | None = None
     locked: bool = False
     theirs: Any = None
+    ruled: bool = False
     offers_lock: bool = False
     keeps: bool = True
     doubt: Doubt | None = None
@@ -88,10 +89,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Context:
-    """What the form knows beside the vehicle: whether a feed has it, and what the feed wants."""
+    """What the form knows beside the vehicle: whether a feed has it, and what the feed wants.
+
+    `ruled`: fields that the sync settings keep on every vehicle.
+    """
 
     synced: bool = False
     wanted: Mapping[str, Any] = field(default_factory=dict)
+    ruled: frozenset[str] = frozenset()
 
 
 def typed_of(sent: MultiDict[str, str]) -> Typed:
@@ -145,6 +150,7 @@ def _line(
         hint=_hint(name, now),
         locked=locked,
         theirs=in_words(name, context.wanted.get(name)) if locked else None,
+        ruled=context.synced and name in context.ruled,
         offers_lock=context.synced and not locked and is_feed_field(name),
         keeps=typed is None or name in typed.keep,
         doubt=doubt,

@@ -241,7 +241,8 @@ def get(db: Session, vehicle_id: int) -> Vehicle:
 
 def statuses(db: Session) -> list[str]:
     """The status words that the dealership's vehicles have, for the filter."""
-    words = select(Vehicle.status).where(Vehicle.status.is_not(None)).distinct()
+    query = select(Vehicle.status).where(Vehicle.status.is_not(None))
+    words = query.where(Vehicle.merged_into_id.is_(None)).distinct()
     return sorted(word for word in db.scalars(words) if word)
 
 
