@@ -25,7 +25,8 @@ from app.routes.fragments import (
 )
 from app.routes.run_card import ALWAYS, COUNTS, RunCard, card_of, count_label, is_live
 from app.routes.sync_stock import means
-from app.services import manual_sync, previews, run_items, run_words
+from app.services import held as held_changes
+from app.services import manual_sync, outbox, previews, run_items, run_words
 from app.services.errors import AlreadyRunning, NotFound
 from app.services.run_items import ItemPage, Wanted
 from app.services.sync import approval, runs
@@ -113,6 +114,7 @@ def _parts_of(run: SyncRun) -> dict[str, Any]:
         "standing": _standing(run),
         "may_apply": may("operator"),
         "sees_traces": may("system"),
+        "mails": [] if run.is_active else outbox.of_run(db.session(), run.id),
     }
 
 
@@ -152,7 +154,7 @@ def _tabs(run: SyncRun, tab: str) -> list[NavItem]:
 
 
 def _paging(run: SyncRun, tab: str, page: ItemPage, wanted: Wanted) -> dict[str, str | None]:
-    asked = {"q": wanted.text or None, "field": wanted.field or None}
+    asked: dict[str, Any] = {"q": wanted.text or None, "field": wanted.field or None}
 
     def link(**key: int | None) -> str | None:
         given: dict[str, Any] = {name: value for name, value in key.items() if value is not None}
@@ -224,14 +226,14 @@ def ask_approval(run_id: int) -> ResponseReturnValue:
 def _approval_question(run: SyncRun, wrong: str | None = None) -> str:
     session = db.session()
     held = approval.held_by(session, run, parts().clock.now())
-    page = run_items.page(session, run.id, "held", after=key_of_page("after"))
+    items, later = held_changes.rows(session, run.id, after=key_of_page("after"))
     return render_template(
         "runs/approve.html",
         run=run,
         held=held,
         word=APPROVE_WORD if held.removals else None,
-        rows=[(item, run_items.changes(item)) for item in page.items],
-        later=url_for(".ask_approval", run_id=run.id, after=page.after) if page.after else None,
+        rows=[(item, run_items.changes(item)) for item in items],
+        later=url_for(".ask_approval", run_id=run.id, after=later) if later else None,
         errors={"confirm_word": wrong} if wrong else {},
     )
 

@@ -209,9 +209,7 @@ def test_side_by_side_then_preview_then_apply(world: World) -> None:
     assert "take-price_cents" not in left
 
 
-@pytest.mark.parametrize(
-    ("button", "chosen"), [("all-local", "local"), ("all-easycars", "easycars")]
-)
+@pytest.mark.parametrize("chosen", ["local", "easycars"])
 def test_one_choice_for_all_fields_is_only_filled_in(world: World, chosen: str) -> None:
     number = dispute(world)
     dispute(world, "colour", agreed="Red", local="Blue", remote="Green")
@@ -307,3 +305,18 @@ def test_pages_of_the_list_stay_within_it(world: World) -> None:
     assert "26 to 27 of 27" in client.get(world.url("review/conflicts?page=2")).text
     assert client.get(world.url("review/conflicts?page=9")).status_code == 302
     assert client.get(world.url("review/conflicts?page=-1")).status_code == 200
+
+
+def test_the_run_page_lists_its_mails_and_how_they_stand(world: World) -> None:
+    from app.services import mails, outbox
+
+    run = held_run(world, PRICE)
+    kept = mails.payload("1 vehicle waits", ["x"], link=("Review", "/d/harbour/review"))
+    with world.app.app_context(), unit_of_work(world.place.id) as db:
+        outbox.put(
+            db, dealership_id=world.place.id, key="k", recipient="anna@example.com",
+            payload=kept, now=NOW, run_id=run.id,
+        )  # fmt: skip
+    page = world.client(world.viewer).get(world.url(f"runs/{run.id}")).text
+    for words in ("1 mail", "anna@example.com", "1 vehicle waits", "Waiting"):
+        assert words in page
