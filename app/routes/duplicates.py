@@ -170,10 +170,11 @@ def merge(pair_id: int) -> ResponseReturnValue:
     result = vehicle_merge_view.preview(db.session(), shown)
     try:
         _merge(shown, dict(result.choices), request.form.get("seen"))
-    except ChangedMeanwhile as changed:
-        flash(changed.user_message, "warning")
+    except NotAllowed as refused:
+        flash(refused.user_message, "warning")
         asked = {name: value for name, value in request.form.items() if _is_choice(name)}
-        return redirect(url_for(".preview", pair_id=pair_id, **asked), 303)
+        again = ".preview" if isinstance(refused, ChangedMeanwhile) else ".pair"
+        return redirect(url_for(again, pair_id=pair_id, **asked), 303)
     flash("The two vehicles are one now. You can take that back for 90 days.", "success")
     return redirect(page_at(f"vehicles/{shown.kept.id}"), 303)
 

@@ -162,6 +162,19 @@ def test_a_vehicle_that_changed_since_the_preview_is_not_merged(
     assert "changed since you opened the page" in words(page(operator, answer.headers["Location"]))
 
 
+def test_two_people_merge_the_same_pair_once(
+    place: Dealership, operator: FlaskClient, twins: tuple[Vehicle, Vehicle]
+) -> None:
+    form = hidden(page(operator, f"{LIST}/{pair_id(place)}/preview"))
+    operator.post(f"{LIST}/{pair_id(place)}/merge", data=form)
+    answer = operator.post(f"{LIST}/{pair_id(place)}/merge", data=form)
+    said = words(page(operator, answer.headers["Location"]))
+    assert "was merged already. Nothing was changed." in said
+    assert "Preview the result" not in said
+    with reading(place.id) as session:
+        assert session.scalar(select(func.count(VehicleMerge.id))) == 1
+
+
 def test_not_a_duplicate_is_remembered_and_can_be_undone(
     place: Dealership, operator: FlaskClient, twins: tuple[Vehicle, Vehicle]
 ) -> None:
