@@ -16,7 +16,7 @@ from app.services import previews
 from app.services.errors import CredentialsRejected, NotAllowed
 from app.services.sync import answers, engine, preview, work
 from tests.services.sync.memory import Yard
-from tests.services.sync.test_engine import cancel, car, expire
+from tests.services.sync.test_engine import approve, cancel, car, expire
 
 pytestmark = [pytest.mark.both_databases]
 TOLD_ONLY = {"sync_run", "sync_item", "sync_payload"}
@@ -362,3 +362,27 @@ def test_what_was_received_is_dropped_after_a_day(yard: Yard) -> None:
         assert previews.prune(db, yard.clock.now()) == []
         assert set(db.scalars(select(SyncPayload.run_id))) == {second.id}
         assert db.scalars(select(SyncItem.run_id).where(SyncItem.run_id == first.id)).all()
+
+
+def test_held_removals_are_told_kept_by_the_apply_and_approved_after_it(yard: Yard) -> None:
+    everything = [car(n) for n in range(30)]
+    yard.stream.feed = everything
+    yard.sync()
+    yard.stream.feed = everything[:15]
+    shown = yard.preview()
+    assert (shown.held, shown.missing) == (15, 0)
+    assert "15 vehicles wait for approval" in shown.message
+    applied = yard.apply(shown)
+    assert counts(applied) == counts(shown)
+    assert {vehicle.lifecycle for vehicle in yard.vehicles().values()} == {"listed"}
+    assert approve(yard, applied).missing == 15
+
+
+def test_a_preview_holds_nothing_that_could_be_approved(yard: Yard) -> None:
+    yard.stream.feed = [car(n) for n in range(30)]
+    yard.sync()
+    yard.stream.feed = []
+    shown = yard.preview()
+    assert (shown.status, shown.held) == ("held", 30)
+    with pytest.raises(NotAllowed):
+        approve(yard, shown)
