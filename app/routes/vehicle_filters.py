@@ -23,11 +23,13 @@ LONGEST: Final = 100
 def wanted_of(sent: Mapping[str, str]) -> VehicleFilter:
     """The filter that an address or a form carries; what cannot be read is not there."""
     texts: dict[str, Any] = {name: _readable(sent.get(name)) for name in TEXTS}
-    flags = {field: ANSWERS.get(sent.get(name, "")) for name, (field, _) in FLAGS.items()}
+    flags: dict[str, Any] = {
+        field: ANSWERS.get(sent.get(name, "")) for name, (field, _) in FLAGS.items()
+    }
     return VehicleFilter(**texts, **flags)
 
 
-def given(wanted: VehicleFilter) -> dict[str, str]:
+def given(wanted: VehicleFilter) -> dict[str, Any]:
     """The filter as parts of an address."""
     texts = {name: getattr(wanted, name) for name in TEXTS}
     flags = {name: getattr(wanted, field) for name, (field, _) in FLAGS.items()}
