@@ -29,7 +29,7 @@ PAGES = (
         ("Vehicles", "vehicles", "vehicles"),
         ("Leads", "leads", "leads"),
         ("Review", "review", "review"),
-        ("Data quality", "quality", "check"),
+        ("Data quality", "quality", "pencil"),
         ("Duplicates", "duplicates", "copy"),
     )),
     ("EasyCars", (
