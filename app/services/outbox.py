@@ -112,7 +112,9 @@ def claim(db: Session, now: datetime) -> Message | None:
         .values(leased_until=now + LEASE, attempts=MESSAGES.c.attempts + 1)
         .returning(*(MESSAGES.c[name] for name in Message.__slots__))
     ).one_or_none()
-    return row and Message(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    if row is None:
+        return None
+    return Message(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
 
 
 def sent(db: Session, message: Message, now: datetime) -> bool:

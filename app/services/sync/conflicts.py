@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from app.models import Conflict
@@ -106,15 +106,3 @@ def _close(db: Session, target: Target, ids: Sequence[int], now: Moment) -> None
     rows = [("resolved", "gone", now, row_id) for row_id in ids]
     columns = ("state", "resolution", "resolved_at")
     bulk.update_rows(db, CONFLICTS, columns, rows, dealership_id=target.dealership_id)
-
-
-def close_for(db: Session, entity: str, entity_ids: Sequence[int], now: Any) -> None:
-    """Closes all open conflicts of some records: what a merge or an undo leaves behind."""
-    db.execute(
-        update(Conflict)
-        .where(
-            Conflict.entity == entity, Conflict.entity_id.in_(entity_ids), Conflict.state == "open"
-        )
-        .values(state="resolved", resolution="gone", resolved_at=now)
-        .execution_options(synchronize_session=False)
-    )
