@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from app.models import Vehicle
+from app.models import SyncRun, Vehicle
+from app.models.sync_runs import ACTIVE
+from app.ops.ports import wait_until
 from tests.browsers import expect
-from tests.e2e.browsing import ENDED, admin_of, at
+from tests.e2e import kills
+from tests.e2e.browsing import admin_of, at
 from tests.e2e.people import Place
 from tests.e2e.stack import Stack
 
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 STOCK = 15
+PATIENCE_S = 30.0
 CAR = Vehicle.__table__.c
+RUN = SyncRun.__table__.c
 
 
 @pytest.fixture
@@ -42,12 +47,12 @@ def test_look_approve_keep_undo_and_merge(
 
 
 def preview_and_apply(page: Page, product: Stack, dealer: Place) -> None:
-    start(page, dealer)
-    page.get_by_role("link", name="View Details", exact=True).first.click()
+    start(page, product, dealer)
     expect(page.get_by_test_id("preview-standing")).to_have_attribute("data-state", "open")
     assert cars(product, dealer) == []
+    last = newest(product, dealer)
     page.get_by_test_id("apply-preview").click()
-    ended(page)
+    ended(page, product, dealer, after=last)
     expect(page.get_by_test_id("run-message")).to_contain_text(f"{STOCK} created")
     assert len(cars(product, dealer)) == STOCK
 
@@ -66,7 +71,7 @@ def keep_a_price(page: Page, product: Stack, account: str, dealer: Place) -> Non
     product.simulator.stock(
         "set", account=account, stock_number=car.stock_number, fields={"Price": theirs}
     )
-    start(page, dealer)
+    start(page, product, dealer)
     page.goto(at(dealer, f"vehicles/{car.id}"))
     main = page.locator("main")
     expect(main).to_contain_text(f"{ours:,}")
@@ -82,13 +87,13 @@ def keep_a_price(page: Page, product: Stack, account: str, dealer: Place) -> Non
 def undo_the_last_run(page: Page, product: Stack, account: str, dealer: Place) -> None:
     before = {row.id: row.price_cents for row in cars(product, dealer)}
     product.simulator.stock("change_prices", account=account, percent=100)
-    start(page, dealer)
+    start(page, product, dealer)
     assert {row.id: row.price_cents for row in cars(product, dealer)} != before
-    page.get_by_role("link", name="View Details", exact=True).first.click()
     page.get_by_test_id("undo-run").click()
     expect(page.get_by_label("Pause scheduled syncs for 24 hours")).to_be_checked()
+    last = newest(product, dealer)
     page.get_by_role("button", name=re.compile(r"^Undo run \d+$")).click()
-    ended(page)
+    ended(page, product, dealer, after=last)
     assert {row.id: row.price_cents for row in cars(product, dealer)} == before
 
 
@@ -126,29 +131,41 @@ def merge_and_unmerge(page: Page, product: Stack, dealer: Place) -> None:
 def hold_and_approve(page: Page, product: Stack, account: str, dealer: Place) -> None:
     """An empty feed removes nothing until a person types the word; then exactly what was shown."""
     product.simulator.stock("shrink", account=account, to_percent=0)
-    start(page, dealer)
+    start(page, product, dealer)
     states = [row.lifecycle for row in cars(product, dealer) if row.source == "EasyCars"]
     assert states == ["listed"] * STOCK
     page.goto(at(dealer, "review/held"))
     expect(page.get_by_test_id("held-rows").locator("> li")).to_have_count(STOCK)
     page.get_by_test_id("approve-all").click()
     page.locator('[name="confirm_word"]').fill("remove")
+    last = newest(product, dealer)
     page.get_by_role("button", name=re.compile("^Remove 15 vehicles$")).click()
-    ended(page)
+    ended(page, product, dealer, after=last)
     gone = [row.lifecycle for row in cars(product, dealer) if row.source == "EasyCars"]
     assert gone == ["missing"] * STOCK
     by_hand = [row.lifecycle for row in cars(product, dealer) if row.source == "Manual"]
     assert by_hand == ["listed"]
 
 
-def start(page: Page, dealer: Place) -> None:
+def start(page: Page, product: Stack, dealer: Place) -> None:
+    """Presses Sync Now and waits for the end of the run that it started."""
     page.goto(at(dealer, "sync/stock"))
+    last = newest(product, dealer)
     page.get_by_test_id("sync-now").click()
-    ended(page)
+    ended(page, product, dealer, after=last)
 
 
-def ended(page: Page) -> None:
-    expect(page.locator(ENDED).first).to_be_visible(timeout=90_000)
+def ended(page: Page, product: Stack, dealer: Place, *, after: int) -> None:
+    """The run that came after that one has ended; its page is shown."""
+    assert wait_until(lambda: newest(product, dealer) > after, PATIENCE_S)
+    run_id = newest(product, dealer)
+    kills.wait_for(product, run_id, lambda run: run.status not in ACTIVE)
+    page.goto(at(dealer, f"runs/{run_id}"))
+
+
+def newest(product: Stack, dealer: Place) -> int:
+    query = select(func.coalesce(func.max(RUN.id), 0)).where(RUN.dealership_id == dealer.id)
+    return int(product.rows(query)[0][0])
 
 
 def cars(product: Stack, dealer: Place) -> list[Any]:
