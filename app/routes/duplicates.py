@@ -172,7 +172,9 @@ def merge(pair_id: int) -> ResponseReturnValue:
         _merge(shown, dict(result.choices), request.form.get("seen"))
     except NotAllowed as refused:
         flash(refused.user_message, "warning")
-        asked = {name: value for name, value in request.form.items() if _is_choice(name)}
+        asked: dict[str, Any] = {
+            name: value for name, value in request.form.items() if _is_choice(name)
+        }
         again = ".preview" if isinstance(refused, ChangedMeanwhile) else ".pair"
         return redirect(url_for(again, pair_id=pair_id, **asked), 303)
     flash("The two vehicles are one now. You can take that back for 90 days.", "success")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
@@ -23,7 +23,7 @@ def why(vehicle_id: int, field: str) -> ResponseReturnValue:
     session = db.session()
     vehicle = vehicles.get(session, vehicle_id)
     found = vehicle_origin.why(session, vehicle, field)
-    known = {
+    known: dict[str, Any] = {
         "vehicle": vehicle,
         "why": found,
         "page_at": page_at,

@@ -42,7 +42,7 @@ class Means:
     hourly_limit: int | None
 
 
-def start(
+def start(  # noqa: PLR0913 - one keyword for each fact of the run
     db: Session,
     *,
     dealership_id: int,
