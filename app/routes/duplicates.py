@@ -141,7 +141,9 @@ def preview(pair_id: int) -> ResponseReturnValue:
     shown = _comparison(pair_id, request.args)
     if shown.pair.state == "merged":
         return redirect(url_for(".pair", pair_id=pair_id))
-    asked = {name: value for name, value in request.args.items() if _is_choice(name)}
+    asked: dict[str, Any] = {
+        name: value for name, value in request.args.items() if _is_choice(name)
+    }
     return render_template(
         "duplicates/preview.html",
         shown=shown,
