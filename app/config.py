@@ -17,11 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.environment import Variables
 from app.secret import Secret
 
 DEFAULT_IMAGE_HOSTS = ("easycars.com.au", "easycars.net.au")
-TRUE_WORDS = {"1", "true", "yes", "on"}
-FALSE_WORDS = {"", "0", "false", "no", "off"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -87,12 +86,11 @@ def easycars_keys(environ: Mapping[str, str] | None = None) -> dict[str, Secret]
     return {name: value for name, value in found.items() if value}
 
 
-class _Reader:
-    """One pass over the environment; remembers problems instead of stopping at the first."""
+class _Reader(Variables):
+    """One pass over the environment, variable by variable."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-        self.problems: list[str] = []
+        super().__init__(environ)
         self.env = self.choice("FORECOURT_ENV", "development", {"development", "production"})
         self.instance = Path(environ.get("FORECOURT_INSTANCE", "instance")).absolute()
         if not self.production:
@@ -144,50 +142,6 @@ class _Reader:
     @property
     def production(self) -> bool:
         return self.env == "production"
-
-    def text(self, name: str) -> str | None:
-        """The value of NAME, or the content of the file that NAME_FILE points to."""
-        mounted = self.environ.get(f"{name}_FILE")
-        if mounted:
-            try:
-                return Path(mounted).read_text(encoding="utf-8").strip()
-            except OSError as exc:
-                self.problems.append(f"{name}_FILE: cannot read {mounted} ({exc.strerror})")
-                return None
-        value = self.environ.get(name, "").strip()
-        return value or None
-
-    def optional_secret(self, name: str) -> Secret | None:
-        value = self.text(name)
-        return Secret(value) if value else None
-
-    def choice(self, name: str, default: str, allowed: set[str]) -> str:
-        value = self.text(name) or default
-        if value not in allowed:
-            self.problems.append(f"{name}: {value!r} is not one of {', '.join(sorted(allowed))}")
-            return default
-        return value
-
-    def flag(self, name: str, default: bool) -> bool:
-        value = self.text(name)
-        if value is None:
-            return default
-        if value.lower() not in TRUE_WORDS | FALSE_WORDS:
-            self.problems.append(f"{name}: {value!r} is neither true nor false")
-        return value.lower() in TRUE_WORDS
-
-    def number(self, name: str, default: float, low: float, high: float) -> float:
-        value = self.text(name)
-        if value is None:
-            return default
-        try:
-            number = float(value)
-        except ValueError:
-            number = float("nan")
-        if not low <= number <= high:
-            self.problems.append(f"{name}: {value!r} is not a number from {low:g} to {high:g}")
-            return default
-        return number
 
     def cron(self, name: str, default: str) -> str:
         value = self.text(name) or default
