@@ -23,6 +23,8 @@ from app.models import EasyCarsCredential, SyncRun, Vehicle
 from app.parts import Parts
 
 log = get_logger(__name__)
+# Previews and undos write other words into the same columns; they would count rows twice.
+IS_SYNC: Final = SyncRun.mode == "sync"
 COUNTED: Final = ("created", "updated", "unchanged", "failed", "held")
 
 
@@ -82,19 +84,20 @@ def _runs(db: Session) -> Metric:
 
 def _records(db: Session) -> Metric:
     metric = CounterMetricFamily(
-        "forecourt_sync_records", "Records by what a run did", labels=["stream", "action"]
+        "forecourt_sync_records", "Records by what a sync did", labels=["stream", "action"]
     )
     sums = [func.coalesce(func.sum(getattr(SyncRun, name)), 0) for name in COUNTED]
-    for stream, *values in db.execute(select(SyncRun.stream, *sums).group_by(SyncRun.stream)):
+    query = select(SyncRun.stream, *sums).where(IS_SYNC).group_by(SyncRun.stream)
+    for stream, *values in db.execute(query):
         for action, value in zip(COUNTED, values, strict=True):
             metric.add_metric([stream, action], value)
     return metric
 
 
 def _seconds(db: Session) -> Metric:
-    """Length of the newest finished run of each stream; the history is in the product itself."""
+    """Length of the newest finished sync of each stream; the history is in the product itself."""
     metric = GaugeMetricFamily(
-        "forecourt_last_run_duration_seconds", "Of the last run", labels=["stream"]
+        "forecourt_last_run_duration_seconds", "Of the last sync", labels=["stream"]
     )
     for run in _newest(db, SyncRun.completed_at.is_not(None)):
         if run.duration_ms is not None:
@@ -104,7 +107,7 @@ def _seconds(db: Session) -> Metric:
 
 def _last_success(db: Session) -> Metric:
     metric = GaugeMetricFamily(
-        "forecourt_last_success_timestamp_seconds", "End of the last good run", labels=["stream"]
+        "forecourt_last_success_timestamp_seconds", "End of the last good sync", labels=["stream"]
     )
     for run in _newest(db, SyncRun.status == "success"):
         if run.completed_at is not None:
@@ -113,7 +116,7 @@ def _last_success(db: Session) -> Metric:
 
 
 def _newest(db: Session, condition: object) -> Iterable[SyncRun]:
-    newest = select(func.max(SyncRun.id)).where(condition).group_by(SyncRun.stream)  # type: ignore[arg-type]
+    newest = select(func.max(SyncRun.id)).where(IS_SYNC, condition).group_by(SyncRun.stream)  # type: ignore[arg-type]
     return db.scalars(select(SyncRun).where(SyncRun.id.in_(newest)))
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,23 @@ def test_metrics_count_what_the_rows_say(
     assert lines['forecourt_up{part="database"}'] == lines['forecourt_up{part="redis"}'] == "1.0"
     assert lines['forecourt_queue_jobs{queue="sync"}'] == "0.0"
     assert not re.search(place.slug, told.text)
+
+
+@pytest.mark.parametrize("mode", ["preview", "undo", "remap"])
+def test_metrics_of_syncs_leave_out_other_runs(
+    app: Flask, client: FlaskClient, place: Dealership, mode: str
+) -> None:
+    """A preview brings nothing, and an undo is no fresh stock: an alert on age must still come."""
+    with app.app_context():
+        run_rows.run(place, "success", created=7)
+        later = run_rows.START + timedelta(hours=1)
+        run_rows.run(place, "success", created=7, mode=mode, created_at=later)
+    told = client.get("/metrics").text
+    assert 'forecourt_sync_records_total{action="created",stream="stock"} 7.0' in told
+    ended = (run_rows.START + timedelta(seconds=60)).timestamp()
+    found = re.search(r'last_success_timestamp_seconds{stream="stock"} (\S+)', told)
+    assert found is not None
+    assert float(found[1]) == ended
 
 
 def test_metrics_survive_without_redis(tmp_path: Path, database_url: str) -> None:
