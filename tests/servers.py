@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -64,12 +64,48 @@ def held(command: list[str], log: Path, stop_signal: str, **options: object) -> 
 # -- PostgreSQL --------------------------------------------------------------------------------
 
 
+# What a test may leave behind without spoiling the next one: rows. Anything else shows here.
+SHAPE = """
+    SELECT (SELECT count(*) FROM pg_class), (SELECT max(oid) FROM pg_class),
+           (SELECT count(*) FROM pg_attribute WHERE NOT attisdropped),
+           (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_proc)
+"""
+ALONE = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+EMPTY = """
+    DO $$
+    DECLARE name text; filled boolean;
+    BEGIN
+        SET LOCAL session_replication_role = replica;
+        FOR name IN SELECT quote_ident(tablename) FROM pg_tables
+            WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        LOOP
+            EXECUTE 'SELECT EXISTS (SELECT 1 FROM ' || name || ')' INTO filled;
+            IF filled THEN EXECUTE 'DELETE FROM ' || name; END IF;
+        END LOOP;
+        FOR name IN SELECT quote_ident(sequencename) FROM pg_sequences
+            WHERE schemaname = 'public' AND last_value IS NOT NULL
+        LOOP
+            EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART';
+        END LOOP;
+    END $$
+"""
+
+
 @dataclass
 class Postgres:
-    """A PostgreSQL server; gives out one database per test, copied from a migrated template."""
+    """A PostgreSQL server; gives each test a database as the migrated template is.
+
+    Copying the template takes 40 ms and emptying a used copy 5: a copy that kept its shape is
+    lent again.
+    """
 
     admin_url: URL
     numbers: Iterator[int]
+    free: list[str] = field(default_factory=list)
+    shape: object = None
 
     @classmethod
     def at(cls, address: str) -> Postgres:
@@ -95,11 +131,38 @@ class Postgres:
 
     @contextmanager
     def copy_of_template(self) -> Iterator[str]:
-        name = f"forecourt_test_{os.getpid()}_{next(self.numbers)}"
+        name = self.free.pop() if self.free else self._fresh_copy()
         try:
-            yield self.create(name, TEMPLATE)
+            yield self.url(name)
         finally:
-            self.drop(name)
+            if self._is_clean_again(name):
+                self.free.append(name)
+            else:
+                self.drop(name)
+
+    def _fresh_copy(self) -> str:
+        name = f"forecourt_test_{os.getpid()}_{next(self.numbers)}"
+        self.create(name, TEMPLATE)
+        self.shape = self.shape or self._shape(name)
+        return name
+
+    def _shape(self, name: str) -> object:
+        with self._connected(name) as connection:
+            return connection.execute(SHAPE).fetchone()
+
+    def _is_clean_again(self, name: str) -> bool:
+        try:
+            with self._connected(name) as connection:
+                connection.execute(ALONE)
+                if connection.execute(SHAPE).fetchone() != self.shape:
+                    return False
+                connection.execute(EMPTY)
+        except psycopg.Error:  # no superuser on a given server, or nothing left to empty
+            return False
+        return True
+
+    def _connected(self, name: str) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(plain(self.admin_url.set(database=name)), autocommit=True)
 
     def _execute(self, command: sql.Composable) -> None:
         with psycopg.connect(plain(self.admin_url), autocommit=True) as connection:
