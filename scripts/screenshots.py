@@ -3,17 +3,16 @@
     ./dev run                                    (in one shell, with a fresh instance folder)
     .venv/bin/python -m scripts.screenshots      (in another)
 
-Steps: change a little stock in the simulator and let some rows be refused; start a sync by the
-button; wait for its end; take each page at two widths, light and dark. Nothing is drawn or
-retouched: pictures only get fewer colours. Needs Chromium, as the browser tests do
-(`./dev browser` fetches one).
+Steps: play a day at a dealership (screenshot_story.py), then take each page at its widths, light
+and dark. Nothing is drawn or retouched: pictures only get fewer colours. Pictures of pages that are
+not in the list any more are deleted. Needs Chromium, as the browser tests do (`./dev browser`
+fetches one).
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +20,13 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.services.demo_dealership import EMAIL
+from scripts import screenshot_story
+from scripts.screenshot_story import Found, Place
 from tests import browsers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,56 +36,45 @@ LOOKS = ("light", "dark")
 LIMIT_BYTES = 300_000
 COLOURS = (256, 128, 64)
 PATIENCE_MS = 60_000
-CARD = "[data-testid=run-card]"
 # Pictures below the edge are lazy: they would never come.
 DECODED = """Promise.all([...document.images]
     .filter((image) => image.getBoundingClientRect().top < innerHeight)
     .map((image) => image.decode().catch(() => 0)))"""
-CHANGES = (
-    ("stock", {"operation": "change_prices", "percent": 6}),
-    ("stock", {"operation": "remove", "count": 2}),
-    ("stock", {"operation": "add", "count": 3}),
-    ("scenario", {"name": "bad-rows", "count": 1}),
-)
+IN_SIGHT = "(it) => scrollTo(0, it.getBoundingClientRect().top + scrollY - 90)"
+EVERY = ("1440-light", "1440-dark", "390-light", "390-dark")
+WIDE = ("1440-light",)
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A page: its picture's name, its address below the dealership, its widths and looks."""
+    """A page: its picture's name, its address below the dealership, and in which looks.
+
+    `opens`: what to click first; `shows`: what to scroll to.
+    """
 
     name: str
     address: str
-    sizes: tuple[str, ...] = ("1440", "390")
-    looks: tuple[str, ...] = LOOKS
-
-
-@dataclass(frozen=True)
-class Place:
-    """A running instance: where its pages are, who signs in."""
-
-    url: str
-    slug: str
-    password: str
-
-    def at(self, address: str) -> str:
-        return f"{self.url}/d/{self.slug}/{address}"
+    looks: tuple[str, ...] = WIDE
+    opens: str | None = None
+    shows: str | None = None
 
 
 def main() -> None:
     asked = _arguments()
-    instance: Path = asked.instance
-    place = Place(_published(instance, "web.url"), asked.dealership, _password(instance))
+    place = _place(asked.instance, asked.dealership)
     TARGET.mkdir(parents=True, exist_ok=True)
     with _chromium() as browser:
         with _page(browser, "1440", "light") as page:
             session = _sign_in(page, place)
-            run = _make_news(page, place, _published(instance, "simulator.url"))
-            shots = _shots(run, _vehicle(page, place))
-            _tested_connection(page, place)
+            made = {"sign-in-1440-light", _tested_connection(page, place)}
+            shots = _shots(screenshot_story.play(page, place))
         for size, look in product(SIZES, LOOKS):
             with _page(browser, size, look, session) as page:
-                for shot in shots:
-                    _take(page, place, shot, size, look)
+                made |= {_take(page, place, shot, f"{size}-{look}") for shot in shots
+                         if f"{size}-{look}" in shot.looks}  # fmt: skip
+    for old in TARGET.glob("*.png"):
+        if old.stem not in made:
+            old.unlink()
 
 
 def _arguments() -> argparse.Namespace:
@@ -102,8 +91,10 @@ def _published(instance: Path, name: str) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def _password(instance: Path) -> str:
-    return _published(instance, "demo-sign-in")
+def _place(instance: Path, slug: str) -> Place:
+    names = ("web.url", "simulator.url", "demo-sign-in")
+    url, simulator, password = (_published(instance, name) for name in names)
+    return Place(url, simulator, slug, password)
 
 
 @contextmanager
@@ -150,77 +141,61 @@ def _sign_in(page: Page, place: Place) -> Any:
     return page.context.storage_state()
 
 
-def _make_news(page: Page, place: Place, simulator: str) -> str:
-    """Something to see: changed prices, three new vehicles, two gone, refused rows. Returns the
-    address of the run that found it."""
-    for lever, options in CHANGES:
-        _pull(simulator, lever, options)
-    page.goto(place.at("sync/stock"))
-    last = page.locator(CARD).first.get_attribute("id")
-    page.click("#sync-now")
-    page.wait_for_selector(f"{CARD}[data-status=Warning]:not(#{last})")
-    _pull(simulator, "normal", {})
-    page.click(f"{CARD} a:has-text('View Details')")
-    page.wait_for_selector("[data-testid=photos-line]:has-text(' new, ')")
-    return page.url.partition(f"/d/{place.slug}/")[2].partition("?")[0]
-
-
-def _pull(simulator: str, lever: str, options: dict[str, Any]) -> None:
-    request = Request(  # noqa: S310 - the simulator of this machine
-        f"{simulator}/control/{lever}",
-        data=json.dumps(options).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    urlopen(request, timeout=30).close()  # noqa: S310
-
-
-def _vehicle(page: Page, place: Place) -> str:
-    """The first listed vehicle that has a photo."""
-    page.goto(place.at("vehicles?lifecycle=listed"))
-    link = page.locator("tr:has(img) a[href*='/vehicles/']").first
-    return (link.get_attribute("href") or "").partition(f"/d/{place.slug}/")[2]
-
-
-def _shots(run: str, vehicle: str) -> list[Shot]:
-    wide_only = {"sizes": ("1440",), "looks": ("light",)}
+def _shots(found: Found) -> list[Shot]:
+    both = ("1440-light", "390-light")
+    row = "[data-testid=run-rows] summary"
     return [
-        Shot("dashboard", ""),
-        Shot("stock-sync", "sync/stock"),
-        Shot("run", f"{run}?tab=updated"),
-        Shot("vehicles", "vehicles"),
-        Shot("vehicle", vehicle),
-        Shot("easycars-settings", "settings/easycars"),
-        Shot("run-failed-rows", f"{run}?tab=failed", **wide_only),
-        Shot("history", "history", **wide_only),
-        Shot("sync-settings", "settings/sync", **wide_only),
-        Shot("people", "settings/people", **wide_only),
+        Shot("dashboard", "", EVERY),
+        Shot("stock-sync", "sync/stock", EVERY),
+        Shot("run", f"{found.run}?tab=updated", EVERY, opens=row),
+        Shot("vehicles", "vehicles?sort=stock", EVERY),
+        Shot("vehicle", found.vehicle, EVERY),
+        Shot("easycars-settings", "settings/easycars", EVERY),
+        Shot("run-failed-rows", f"{found.run}?tab=failed", opens=row),
+        Shot("preview", f"{found.preview}?tab=updated", ("1440-light", "390-dark"), row, "h1"),
+        Shot("undo", f"{found.run}/undo"),
+        Shot("review", "review", ("1440-light", "1440-dark", "390-light")),
+        Shot("held", "review/held"),
+        Shot("conflict", found.conflict, ("1440-light", "390-light")),
+        Shot("vehicle-padlock", found.locked, ("1440-light", "390-dark"), shows="#why-price_cents"),
+        Shot("vehicle-edit", f"{found.locked}/edit", shows="#section-price"),
+        Shot("photos", f"{found.vehicle}/photos"),
+        Shot("duplicates-compare", found.pair, both),
+        Shot("mapping", "settings/mapping", shows="#map-colour"),
+        Shot("questions", "settings/mapping/questions"),
+        Shot("quality", "quality", both),
+        Shot("go-live", "go-live", both),
+        Shot("history", "history"),
+        Shot("sync-settings", "settings/sync"),
+        Shot("guards", "settings/sync", shows="#guards"),
+        Shot("people", "settings/people"),
     ]
 
 
-def _take(page: Page, place: Place, shot: Shot, size: str, look: str) -> None:
-    if size not in shot.sizes or look not in shot.looks:
-        return
+def _take(page: Page, place: Place, shot: Shot, look: str) -> str:
     page.goto(place.at(shot.address))
-    if shot.name.startswith("run"):
-        page.locator("[data-testid=run-rows] summary").first.click()
-    _keep(page, f"{shot.name}-{size}-{look}")
+    if shot.opens:
+        page.locator(shot.opens).first.click()
+    if shot.shows:
+        page.locator(shot.shows).first.evaluate(IN_SIGHT)
+    return _keep(page, f"{shot.name}-{look}")
 
 
-def _tested_connection(page: Page, place: Place) -> None:
+def _tested_connection(page: Page, place: Place) -> str:
     """Test Connection of what is stored, with its two lines."""
     page.goto(place.at("settings/easycars"))
     page.click("#test-connection")
     page.wait_for_selector("[data-testid=test-outcome]")
-    page.locator("#credentials").scroll_into_view_if_needed()
-    page.evaluate("document.querySelector('#credentials').scrollIntoView()")
-    _keep(page, "connection-test-1440-light")
+    page.locator("#credentials").evaluate(IN_SIGHT)
+    return _keep(page, "connection-test-1440-light")
 
 
-def _keep(page: Page, name: str) -> None:
+def _keep(page: Page, name: str) -> str:
     page.evaluate(DECODED)
     content = _small(page.screenshot(animations="disabled"))
     (TARGET / f"{name}.png").write_bytes(content)
     sys.stdout.write(f"{name}.png  {len(content) // 1024} KB\n")
+    return name
 
 
 def _small(picture: bytes) -> bytes:
