@@ -19,6 +19,7 @@ import pytest
 import stamina
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis
 from werkzeug.routing import Rule
 
@@ -156,9 +157,27 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
     return invented_settings(tmp_path, database_url, redis_url)
 
 
+class CompiledTemplates(BytecodeCache):
+    """Each test's app has a Jinja of its own; the templates are the same."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.known:
+            bucket.bytecode_from_string(self.known[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.known[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = CompiledTemplates()
+
+
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = COMPILED
     yield app
     close(app)
 
