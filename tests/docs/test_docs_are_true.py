@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import click
 import pytest
+from flask import Flask
 from sqlalchemy import inspect
 from sqlalchemy.engine import create_engine
 
@@ -168,6 +169,29 @@ def _commands_in(page: str) -> Iterator[tuple[str, str]]:
         found = re.search(r"(?:^|/bin/|\s{2})forecourt ([a-z]+)(?: ([a-z]+)(?=\s|$))?", line)
         if found:
             yield found[1], found[2] or ""
+
+
+# -- JSON routes -------------------------------------------------------------------------------
+
+
+def test_every_json_route_is_described_with_its_methods(app: Flask) -> None:
+    """And none that does not exist: the table of routes is what the code answers to."""
+    answered = {
+        (method, re.sub(r"<[^>]+>", "<id>", rule.rule))
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert described_routes() == answered
+
+
+def described_routes() -> set[tuple[str, str]]:
+    found = set()
+    for row in re.findall(r"^\| (`[A-Z].+?) \|", sections(text("api.md"), "##")["Routes"], re.M):
+        methods = re.findall(r"[A-Z]{3,}", row.partition("/")[0])
+        paths = [path for path in re.findall(r"/[^\s`,]+", row) if path.startswith("/api/")]
+        found |= {(method, path) for method in methods for path in paths}
+    return found
 
 
 # -- Errors ------------------------------------------------------------------------------------
