@@ -43,6 +43,7 @@ DECODED = """Promise.all([...document.images]
 IN_SIGHT = "(it) => scrollTo(0, it.getBoundingClientRect().top + scrollY - 90)"
 EVERY = ("1440-light", "1440-dark", "390-light", "390-dark")
 WIDE = ("1440-light",)
+ON_THE_WAY = ("sign-in-1440-light", "connection-test-1440-light")
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ def main() -> None:
     with _chromium() as browser:
         with _page(browser, "1440", "light") as page:
             session = _sign_in(page, place)
-            made = {"sign-in-1440-light", _tested_connection(page, place)}
-            shots = _shots(screenshot_story.play(page, place))
+            _tested_connection(page, place)
+            made = set(ON_THE_WAY)
+            shots = shots_of(screenshot_story.play(page, place))
         for size, look in product(SIZES, LOOKS):
             with _page(browser, size, look, session) as page:
                 made |= {_take(page, place, shot, f"{size}-{look}") for shot in shots
@@ -133,7 +135,7 @@ def _page(browser: Browser, size: str, look: str, session: Any = None) -> Iterat
 def _sign_in(page: Page, place: Place) -> Any:
     """Signs in once, with a picture of that page; the session serves all other pictures."""
     page.goto(f"{place.url}/login")
-    _keep(page, "sign-in-1440-light")
+    _keep(page, ON_THE_WAY[0])
     page.fill("[name=email]", EMAIL)
     page.fill("[name=password]", place.password)
     page.click("main button[type=submit]")
@@ -141,7 +143,8 @@ def _sign_in(page: Page, place: Place) -> Any:
     return page.context.storage_state()
 
 
-def _shots(found: Found) -> list[Shot]:
+def shots_of(found: Found) -> list[Shot]:
+    """Every page that is shown, but for those on the way: sign-in and connection test."""
     both = ("1440-light", "390-light")
     row = "[data-testid=run-rows] summary"
     return [
@@ -181,13 +184,13 @@ def _take(page: Page, place: Place, shot: Shot, look: str) -> str:
     return _keep(page, f"{shot.name}-{look}")
 
 
-def _tested_connection(page: Page, place: Place) -> str:
+def _tested_connection(page: Page, place: Place) -> None:
     """Test Connection of what is stored, with its two lines."""
     page.goto(place.at("settings/easycars"))
     page.click("#test-connection")
     page.wait_for_selector("[data-testid=test-outcome]")
     page.locator("#credentials").evaluate(IN_SIGHT)
-    return _keep(page, "connection-test-1440-light")
+    _keep(page, ON_THE_WAY[1])
 
 
 def _keep(page: Page, name: str) -> str:

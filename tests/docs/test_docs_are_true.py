@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -305,6 +306,18 @@ def test_every_picture_is_used_or_comes_in_four_looks_and_is_small() -> None:
     assert {name for name, size in pictures.items() if size >= LARGEST_PICTURE} == set()
     shown = {Path(link).name for page in PAGES for link in links(page)}
     assert set(pictures) - wanted <= shown
+
+
+def test_pictures_are_those_that_the_script_makes() -> None:
+    """Each can be made anew; none is left of a page that went."""
+    pytest.importorskip("playwright")
+    from scripts import screenshots
+    from scripts.screenshot_story import Found
+
+    shots = screenshots.shots_of(Found(*["runs/1"] * len(fields(Found))))
+    made = {f"{shot.name}-{look}" for shot in shots for look in shot.looks}
+    there = {path.stem for path in (DOCS / "screenshots").glob("*.png")}
+    assert there == made | set(screenshots.ON_THE_WAY)
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
