@@ -13,7 +13,7 @@ from app.routes.access import current_actor, may, requires
 from app.services import outside_scope
 from app.services.errors import InputInvalid, NotConfigured
 from app.services.outside_scope import PARTS, Part, Place, Question
-from app.templating import NavItem
+from app.templating import NavItem, counted
 
 bp = Blueprint("outside", __name__)
 PAGE: Final = "/d/<slug>/sync/outside"
@@ -55,8 +55,10 @@ def decide() -> ResponseReturnValue:
             )
     except InputInvalid as error:
         return _page(error.fields or {"": error.user_message}), 422
-    what = "stay listed" if choice == "keep" else "are off the market"
-    flash(f"{done} vehicles {what}. You can change this here.", "success")
+    one = done == 1
+    stay, off = ("stays", "is") if one else ("stay", "are")
+    what = f"{stay} listed" if choice == "keep" else f"{off} off the market"
+    flash(f"{counted(done, 'vehicle')} {what}. You can change this here.", "success")
     return redirect(url_for(".index", show="kept" if choice == "keep" else "taken"), 303)
 
 

@@ -21,6 +21,7 @@ from app.services.conflict_records import KINDS
 from app.services.conflict_resolving import Moved
 from app.services.conflicts import Record
 from app.services.errors import AlreadyRunning, InputInvalid, NotAllowed
+from app.templating import counted
 
 bp = Blueprint("review", __name__)
 PAGE: Final = "/d/<slug>/review"
@@ -140,7 +141,7 @@ def _approve() -> ResponseReturnValue:
             started = manual_sync.approve(
                 writing, run_id, actor=current_actor(), means=means(), only=only
             ).id
-        flash(f"Approved. {len(only)} held changes are being applied.", "success")
+        flash(f"Approved. A sync applies {counted(len(only), 'held change')} now.", "success")
     except AlreadyRunning as running:
         flash("A sync is running. Approve again when it has ended.", "info")
         started = running.run_id
@@ -161,21 +162,23 @@ def _keep() -> ResponseReturnValue:
             kept = held.keep(
                 session, run_id, actor=current_actor(), now=parts().clock.now(), only=only
             )
+            left = held.waiting(session, parts().clock.now())
     except NotAllowed as refused:
         flash(refused.user_message, "warning")
-    else:
-        flash(_kept_words(kept), "success")
-    return redirect(url_for(".index"), 303)
+        return redirect(url_for(".index"), 303)
+    flash(_kept_words(kept), "success")
+    return redirect(url_for(".held_changes" if left else ".index"), 303)
 
 
 def _kept_words(kept: held.Kept) -> str:
     said = (
         (kept.removals, "kept listed"),
-        (kept.values, "kept as they are here"),
+        (kept.values, "kept as it is here" if kept.values == 1 else "kept as they are here"),
         (kept.new, "left out"),
     )
     words = [f"{count:,} {what}" for count, what in said if count]
-    return f"Decided: {', '.join(words)}. You are not asked again until EasyCars changes them."
+    it = "it" if kept.total == 1 else "them"
+    return f"Decided: {', '.join(words)}. You are not asked again until EasyCars changes {it}."
 
 
 # -- Conflicts ---------------------------------------------------------------------------------
@@ -204,7 +207,7 @@ def _pages(found: conflicts.WaitingPage, number: int) -> dict[str, Any]:
         "first": first if found.total else 0,
         "last": last,
         "total": found.total,
-        "noun": "vehicles",
+        "noun": "vehicle" if found.total == 1 else "vehicles",
         "newer_url": url_for(".conflict_list", page=number - 1) if number > 1 else None,
         "older_url": url_for(".conflict_list", page=number + 1) if last < found.total else None,
         "newer": "Previous",
@@ -255,7 +258,8 @@ def decide_conflicts() -> ResponseReturnValue:
         flash(moved.user_message, "warning")
         return redirect(url_for(".conflict_list"), 303)
     whose = "EasyCars' values were taken" if take == "easycars" else "Our values stay"
-    flash(f"{whose}: {done.fields} fields of {done.records} vehicles.", "success")
+    what = f"{counted(done.fields, 'field')} of {counted(done.records, 'vehicle')}"
+    flash(f"{whose}: {what}.", "success")
     return redirect(url_for(".conflict_list"), 303)
 
 
@@ -322,8 +326,10 @@ def resolve(conflict_id: int) -> ResponseReturnValue:
     except Moved as moved:
         db.session.rollback()  # what somebody else wrote shall be read
         return _conflict_page(conflict_id, {"": moved.user_message}, keep_typed=False), 409
-    flash(f"Settled {count} of {len(record.fields)} fields of {record.label}.", "success")
-    return redirect(_next_after(conflict_id, len(record.fields) - count), 303)
+    left = len(record.fields) - count
+    rest = f" {counted(left, 'field')} still open." if left else ""
+    flash(f"Settled {counted(count, 'field')} of {record.label}.{rest}", "success")
+    return redirect(_next_after(conflict_id, left), 303)
 
 
 def _choices(record: Record) -> dict[str, conflict_resolving.Choice]:

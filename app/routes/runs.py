@@ -30,7 +30,7 @@ from app.services import manual_sync, outbox, previews, run_items, run_words
 from app.services.errors import AlreadyRunning, NotFound
 from app.services.run_items import ItemPage, Wanted
 from app.services.sync import approval, runs
-from app.templating import NavItem
+from app.templating import NavItem, counted
 
 bp = Blueprint("runs", __name__)
 bp.add_app_template_global(page_at)
@@ -49,9 +49,18 @@ def show(run_id: int) -> ResponseReturnValue:
         run=run,
         started_by=run_words.started_by(run),
         may_start=may("operator"),
+        may_approve=_waits_for_approval(run),
         on_run_page=True,
         **_parts_of(run),
     )
+
+
+def _waits_for_approval(run: SyncRun) -> bool:
+    """Whether this run's held changes are those that Review asks about."""
+    if run.is_active or not run.held:
+        return False
+    waiting = held_changes.waiting(db.session(), parts().clock.now())
+    return waiting is not None and waiting.run.id == run.id
 
 
 @bp.get(f"{PAGE}/card")
@@ -250,7 +259,7 @@ def approve(run_id: int) -> ResponseReturnValue:
     try:
         with unit_of_work(g.dealership.id) as session:
             started = manual_sync.approve(session, run_id, actor=current_actor(), means=means()).id
-        flash(f"Approved. {held.total} held changes are being applied.", "success")
+        flash(f"Approved. A sync applies {counted(held.total, 'held change')} now.", "success")
     except AlreadyRunning as running:
         flash("A sync is running. Approve again when it has ended.", "info")
         started = running.run_id

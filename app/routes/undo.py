@@ -24,11 +24,15 @@ ITEM = f"{RUN}/items/<int(max=2147483647):item_id>"
 
 @bp.get(f"{RUN}/undo")
 @requires("operator")
-def ask(run_id: int) -> str:
+def ask(run_id: int) -> ResponseReturnValue:
     """What an undo would do and what it would leave, before anybody says yes."""
     session = db.session()
     run = runs.get(session, run_id)
-    question = run_undo.question(session, run, parts().clock.now())
+    try:
+        question = run_undo.question(session, run, parts().clock.now())
+    except NotPossible as reason:  # asked again, or from an old page
+        flash(reason.user_message, "info")
+        return redirect(url_for("runs.show", run_id=run_id), 303)
     return render_template("undo/ask.html", run=run, question=question)
 
 

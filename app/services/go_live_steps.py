@@ -78,9 +78,10 @@ def _approve(facts: Facts, _decided: Decided) -> Step:
             may_skip=False,
         )  # fmt: skip
     if held:
-        state, said = "todo", f"{held} held changes wait for a decision."
+        one = "1 held change waits for a decision."
+        state, said = "todo", one if held == 1 else f"{held} held changes wait for a decision."
     else:
-        state, said = "done", f"Run {first.id} imported {first.created} vehicles; nothing waits."
+        state, said = "done", f"Run {first.id} imported {_vehicles(first.created)}; nothing waits."
     return Step(
         "approve", "Import and decide what was held", state, said, "review", "Review",
         may_skip=False,
@@ -105,6 +106,10 @@ def _duplicates(facts: Facts, decided: Decided) -> Step:
     )  # fmt: skip
 
 
+def _vehicles(number: int) -> str:
+    return "1 vehicle" if number == 1 else f"{number:,} vehicles"
+
+
 def _pairs(number: int) -> str:
     return "1 pair of vehicles" if number == 1 else f"{number} pairs of vehicles"
 
@@ -112,7 +117,7 @@ def _pairs(number: int) -> str:
 def _schedule(facts: Facts, decided: Decided) -> Step:
     row, confirm = decided.get("schedule"), None
     if facts.schedule is None:
-        state, said = "todo", "No schedule is set."
+        state, said = "todo", "Nobody has chosen when yet; the first import sets the usual time."
     elif facts.schedule.enabled:
         pause = facts.pause
         state = "todo" if pause else "done"

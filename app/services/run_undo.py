@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import Dealership, SyncBefore, SyncItem, SyncRun
@@ -25,6 +25,7 @@ from app.services.sync.undo_found import Undoing
 from app.services.sync.undo_plan import may_delete, undo_record
 
 MODES: Final = ("sync", "remap")
+CHANGING: Final = ("update", "missing", "restore")
 PAUSE: Final = timedelta(hours=24)
 LOOKED_AT: Final = 1000
 SHOWN: Final = 50
@@ -92,15 +93,19 @@ def _changed_anything(db: Session, run: SyncRun) -> bool:
 
 
 def _count_images(db: Session, run: SyncRun) -> int:
-    query = select(func.count()).select_from(SyncBefore).where(SyncBefore.run_id == run.id)
+    """Vehicles that the run changed: a conflict alone is kept too, and changed none."""
+    changed = select(SyncItem.entity_id).where(
+        SyncItem.run_id == run.id, SyncItem.action.in_(CHANGING)
+    )
+    query = select(func.count()).where(
+        SyncBefore.run_id == run.id,
+        or_(SyncBefore.photos.is_not(None), SyncBefore.vehicle_id.in_(changed)),
+    )
     return db.scalar(query) or 0
 
 
 def _count_created(db: Session, run: SyncRun) -> int:
-    query = select(func.count(SyncItem.id)).where(
-        SyncItem.run_id == run.id, SyncItem.action == "create"
-    )
-    return db.scalar(query) or 0
+    return undo_found.count_created(db, run.dealership_id, run.id)
 
 
 def question(db: Session, run: SyncRun, now: datetime) -> Question:
@@ -181,7 +186,7 @@ def start(
     Raises NotFound, NotPossible (wrong kind, too old, undone already, nothing to undo) and
     AlreadyRunning. The hourly limit does not count: a mistake must not wait.
     """
-    run = runs.get(db, run_id)
+    run = runs.get(db, run_id, lock=True)
     now = means.clock.now()
     _check(db, run, now)
     paused = pause and _pause(db, run, actor, means)

@@ -35,7 +35,7 @@ MODES: Final = {
     "preview": "Preview",
     "reconcile": "Reconciliation",
     "undo": "Undo",
-    "remap": "Re-map",
+    "remap": "Mapping run",
 }
 
 
@@ -49,9 +49,11 @@ class Advice:
 
 
 def title(run: SyncRun) -> str:
-    """Stock sync 12, Stock preview 13, Stock re-map 14, Undo of run 12."""
+    """Stock sync 12, Stock preview 13, Mapping run 14, Undo of run 12."""
     if undone := run.scope.get("undoes"):
         return f"Undo of run {undone}"
+    if run.mode == "remap":
+        return f"{MODES['remap']} {run.id}"
     kind = KINDS.get(run.stream, run.stream.capitalize())
     return f"{kind} {MODES.get(run.mode, 'sync').lower()} {run.id}"
 
@@ -128,11 +130,20 @@ def advice(run: SyncRun) -> Advice | None:
         return Advice("Preview again when it suits you.") if run.status == "cancelled" else None
     if run.status == "cancelled":
         return Advice("Sync again when it suits you: it goes on where this run stopped.")
-    if run.failed:
-        return Advice("Correct the rows under Failed in EasyCars; the next sync takes them in.")
-    if run.held:
-        return Advice("Look at what is held, below, and compare it with EasyCars.")
-    return None
+    return _advice_on_rows(run)
+
+
+def _advice_on_rows(run: SyncRun) -> Advice | None:
+    """What some rows of a finished run ask for, in the order of the tabs."""
+    words = []
+    if run.failed and run.scope.get(APPLIES):
+        words.append("Sync again, or preview again, to see what became of the rows under Failed.")
+    elif run.failed:
+        words.append("Correct the rows under Failed in EasyCars; the next sync takes them in.")
+    if run.held or run.conflicts:
+        words.append("Decide under Review about what is held or changed on both sides.")
+        return Advice(" ".join(words), "review", "Open Review")
+    return Advice(" ".join(words)) if words else None
 
 
 def _advice_on_undo(run: SyncRun) -> Advice | None:

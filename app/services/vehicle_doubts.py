@@ -48,7 +48,7 @@ def _price(name: str, word: str, old: Any, new: Any, limits: Limits) -> list[Dou
     if new == 0:
         return [Doubt(name, f"The {word} would be $0. Empty it for price on request.", new)]
     if old and new < old * (1 - limits.price_drop):
-        share = round((old - new) / old * 100)
+        share = min(99, round((old - new) / old * 100))
         return [Doubt(name, f"The {word} would fall by {share} %.", new)]
     return []
 

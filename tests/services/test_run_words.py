@@ -27,7 +27,7 @@ def run(**values: Any) -> SyncRun:
             "Comparing, nothing is saved",
         ),
         ({"scope": {"applies": 5}}, "Stock sync 7", "Preview 5 applied", "Reading what is stored"),
-        ({"mode": "remap"}, "Stock re-map 7", "Re-map", "Reading what is stored"),
+        ({"mode": "remap"}, "Mapping run 7", "Mapping run", "Reading what is stored"),
         (
             {"mode": "undo", "scope": {"undoes": 3}, "phase": "connecting"},
             "Undo of run 3",

@@ -1,4 +1,4 @@
-"""How a run ends: status, the sentence for the administrator, and what is remembered."""
+"""How a whole run ends: status, the sentence for the administrator, and what is remembered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.models import EasyCarsCredential, StreamState, SyncRun
-from app.services.errors import HubError
+from app.services.sync import holding
+from app.services.sync.holding import Holding
 from app.services.sync.rows import Target
 from app.services.sync.runs import Outcome
 from app.services.sync.targets import LINKS
@@ -19,44 +20,12 @@ from app.services.sync.targets import LINKS
 ASKED = "asked"
 
 
-def cancelled() -> Outcome:
-    return Outcome("cancelled", "Cancelled. What was done until then stays.")
-
-
-def failed(exc: HubError) -> Outcome:
-    """A known fault: its own words are for the administrator."""
-    facts = ", ".join(f"{name}={value}" for name, value in sorted(exc.facts.items()))
-    message = f"{exc.user_message} No vehicle was removed because of this."
-    return Outcome("failed", message, error_code=exc.code, details=facts or None)
-
-
-def crashed(exc: Exception, trace: str) -> Outcome:
-    """An unexpected fault: the trace is for engineers (row 185)."""
-    if "JobTimeout" in type(exc).__name__:
-        return Outcome(
-            "failed",
-            "The sync took longer than 10 minutes and was stopped. What was done stays; "
-            "start it again to go on.",
-            error_code="timeout",
-            details=trace,
-        )
-    return Outcome(
-        "failed",
-        "The sync stopped because of a fault in Forecourt. What was done until then stays and "
-        "nothing was removed. Start it again; if it fails again, give us the reference number.",
-        error_code="internal_error",
-        details=trace,
-    )
-
-
-def concluded(run: SyncRun, provider_warnings: list[str], held: str | None) -> Outcome:
+def concluded(run: SyncRun, provider_warnings: list[str], held: Holding) -> Outcome:
     """The ending of a run that read the whole feed."""
     return _told(run, _counts_sentence(run), run.failed, provider_warnings, held)
 
 
-def applied(
-    run: SyncRun, provider_warnings: list[str], held: str | None, left_alone: int
-) -> Outcome:
+def applied(run: SyncRun, provider_warnings: list[str], held: Holding, left_alone: int) -> Outcome:
     """The ending of an apply; `left_alone`: records that had changed since the preview."""
     first = _counts_sentence(run)
     if left_alone:
@@ -67,13 +36,13 @@ def applied(
     return _told(run, first, run.failed - left_alone, provider_warnings, held)
 
 
-def previewed(run: SyncRun, provider_warnings: list[str], held: str | None) -> Outcome:
+def previewed(run: SyncRun, provider_warnings: list[str], held: Holding) -> Outcome:
     """The ending of a preview: what an apply would do."""
     first = "Nothing was changed yet. " + _would_sentence(run)
     return _told(run, first, run.failed, provider_warnings, held)
 
 
-def remapped(run: SyncRun) -> Outcome:
+def remapped(run: SyncRun, held: Holding) -> Outcome:
     """The ending of a re-map: what new rules changed, without a call to EasyCars."""
     if not run.total:
         first = "There are no stored records to read again yet."
@@ -84,33 +53,29 @@ def remapped(run: SyncRun) -> Outcome:
         )
     else:
         first = f"Read {_vehicles(run.total)} again with the mapping rules: nothing changed."
-    return _told(run, first, run.failed, [], None)
+    return _told(run, first, run.failed, [], held)
 
 
 def _told(
-    run: SyncRun, first: str, unusable: int, provider_warnings: list[str], held: str | None
+    run: SyncRun, first: str, unusable: int, provider_warnings: list[str], held: Holding
 ) -> Outcome:
     sentences = [first]
     if unusable:
         sentences.append(f"{_rows(unusable)} could not be used; the reasons are under Failed.")
-    if held:
-        removed = "these were not removed" if run.missing else "nothing was removed"
-        sentences.append(f"{held} {_vehicles(run.held)} wait for approval; {removed}.")
-    elif run.held:
-        sentences.append(f"{_vehicles(run.held)} held because a value looks wrong.")
+    sentences += holding.sentences(run, held)
     if run.conflicts:
         sentences.append(f"{_vehicles(run.conflicts)} changed here and in EasyCars.")
     sentences += [f"EasyCars says: {warning}" for warning in provider_warnings]
     return Outcome(_status(run, provider_warnings, held), " ".join(sentences))
 
 
-def _status(run: SyncRun, provider_warnings: list[str], held: str | None) -> str:
+def _status(run: SyncRun, provider_warnings: list[str], held: Holding) -> str:
     written = run.created + run.updated + run.missing
-    if held and not written and not run.unchanged:
+    if held.why and not written and not run.unchanged:
         return "held"
     if run.failed and not written + run.unchanged + run.held:
         return "failed"
-    if run.failed or run.held or run.conflicts or provider_warnings:
+    if run.failed or held.waiting or run.conflicts or provider_warnings:
         return "warning"
     return "success"
 

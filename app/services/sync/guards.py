@@ -127,7 +127,8 @@ def _price_suspicion(write: Values, local: Values, limits: Limits) -> str | None
     if new <= 0:
         return "The price would become 0."
     if old and new < old * (1 - limits.price_drop):
-        return f"The price would fall by {round((old - new) / old * 100)} %."
+        share = min(99, round((old - new) / old * 100))  # 100 % would say that nothing is left
+        return f"The price would fall by {share} %."
     return None
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Select, func, select
 from app.db import reading
 from app.models import SyncItem
 from app.services.sync import ending, runs
-from app.services.sync.approval import open_removals
+from app.services.sync.approval import open_removals, open_rows
 from app.services.sync.changes import Change, leave_alone
 from app.services.sync.collect import Collected, KnownLink
 from app.services.sync.guards import hold_removals
@@ -23,7 +23,7 @@ from app.services.sync.targets import LINKS, VEHICLES, Existing, load_existing
 from app.services.sync.work import Work, batch, write
 
 ASKED_AT_ONCE = 5000
-STILL_ASKED = "They were held before and nobody has decided yet."
+STILL_ASKED = "An earlier sync held this, and nobody has decided yet."
 
 
 def restore(work: Work, collected: Collected) -> None:
@@ -163,17 +163,11 @@ def _removal_guard(work: Work, collected: Collected, gone: Sequence[KnownLink]) 
 
 
 def _foreign(work: Work) -> Select[int]:
-    """How many new vehicles this run holds because of their yard."""
-    return (
-        select(func.count())
-        .select_from(SyncItem)
-        .where(
-            SyncItem.dealership_id == work.dealership_id,
-            SyncItem.run_id == work.lease.run_id,
-            SyncItem.action == Verb.HOLD.value,
-            SyncItem.entity_id.is_(None),
-        )
+    """How many new vehicles this run holds because of their yard, and nobody left out before."""
+    waiting = open_rows(work.lease.run_id).where(
+        SyncItem.dealership_id == work.dealership_id, SyncItem.entity_id.is_(None)
     )
+    return select(func.count()).select_from(waiting.with_only_columns(SyncItem.id).subquery())
 
 
 def _each(work: Work, links: Sequence[KnownLink], decision: Callable[[Existing], Decision]) -> None:

@@ -148,7 +148,7 @@ def test_a_value_that_looks_like_a_slip_must_be_confirmed(
     answer = program.patch(car, {"price": 1, "colour": "Red"})
     assert answer.status_code == 400
     assert answer.json["errorCode"] == "needs_confirmation"
-    assert answer.json["errors"] == {"price": "The price would fall by 100 %."}
+    assert answer.json["errors"] == {"price": "The price would fall by 99 %."}
     assert edits(place) == []
     meant = program.patch(car, {"price": 1, "colour": "Red", "confirm": True})
     assert (meant.status_code, meant.json["price"]) == (200, 1)

@@ -202,5 +202,6 @@ def test_history_names_what_is_no_plain_sync(world: World) -> None:
     world.run(mode="undo", scope={"undoes": shown.id})
     world.run(mode="remap")
     text = world.client(world.viewer).get(world.url("history")).text
-    for words in (", Preview<", f"Preview {shown.id} applied", f"Undo of run {shown.id}", "Re-map"):
+    undo = f"Undo of run {shown.id}"
+    for words in (", Preview<", f"Preview {shown.id} applied", undo, "Mapping run"):
         assert words in text
