@@ -35,6 +35,9 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+# PostgreSQL's serialization failure and deadlock.
+COLLIDED = ("40001", "40P01")
+
 __all__ = [
     "ALL_DEALERSHIPS",
     "Base",
@@ -42,6 +45,7 @@ __all__ = [
     "TenantScopeMissing",
     "db",
     "init_database",
+    "is_collision",
     "is_tenant_table",
     "reading",
     "scope",
@@ -104,6 +108,13 @@ def reading(dealership_id: int | str | None = None) -> Iterator[Session]:
         if dealership_id is not None:
             scope(session, dealership_id)
         yield session
+
+
+def is_collision(fault: BaseException) -> bool:
+    """Whether two transactions waited for each other's rows and the database ended this one, so
+    that nothing of it was stored and it can be done again."""
+    found = getattr(fault, "orig", None) or fault
+    return getattr(found, "sqlstate", None) in COLLIDED
 
 
 @event.listens_for(Engine, "connect")

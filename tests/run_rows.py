@@ -50,7 +50,7 @@ def item(of: SyncRun, number: str, action: str = "update", **values: Any) -> Syn
 
 def credential(place: Dealership, **values: Any) -> EasyCarsCredential:
     """Credentials that exist; their ciphertexts cannot be opened."""
-    given: dict[str, Any] = {"environment": "Test", "is_active": True} | values
+    given: dict[str, Any] = {"environment": "Test", "is_active": True, "updated_at": START} | values
     with unit_of_work(place.id) as session:
         row = EasyCarsCredential(
             dealership_id=place.id,

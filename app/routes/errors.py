@@ -21,6 +21,7 @@ from pydantic.alias_generators import to_camel
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from app.db import is_collision
 from app.log import get_logger
 from app.services.errors import AlreadyRunning, HubError, InputInvalid, TooMany
 
@@ -43,6 +44,11 @@ HTTP_WORDS = {
     500: ("internal_error", "Something went wrong in Forecourt. Nothing was saved by this step."),
     503: ("unavailable", "Forecourt cannot do this right now. Try again in a minute."),
 }
+# A person's act and a sync, or two persons' acts, waited for each other.
+COLLIDED = (
+    "A sync or somebody else changed the same vehicles at the same moment. Nothing was saved by "
+    "this step. Do it again."
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,9 @@ def http_error(error: HTTPException) -> Response:
 
 def database_away(error: OperationalError) -> Response:
     """The database does not answer, or its lock was not free in time: 503, worth a new try."""
+    if is_collision(error):
+        log.warning("request_collided", error=type(error.orig).__name__)
+        return answer(Problem(409, "changed_meanwhile", COLLIDED))
     log.error("database_away", error=type(error.orig).__name__, exc_info=error)
     return answer(Problem(503, "database_unavailable", HTTP_WORDS[503][1], own_words=False))
 

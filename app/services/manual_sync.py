@@ -81,10 +81,10 @@ def apply(
     """Writes what a preview showed: opens the sync that reads its answer instead of EasyCars'.
 
     Rows that changed since are left as they are and told. Raises NotFound, NotAllowed (no
-    preview, not ended well, older than 30 minutes, applied already) and AlreadyRunning. The
-    hourly limit does not count: the preview did.
+    preview, not ended well, older than 30 minutes, applied already, another connection since)
+    and AlreadyRunning. The hourly limit does not count: the preview did.
     """
-    preview = runs.get(db, preview_id)
+    preview = runs.get(db, preview_id, lock=True)
     found = previews.open_one(db, preview, means.clock.now())
     run = opening.open_run(
         db,
@@ -131,7 +131,7 @@ def remap(
 
 def discard(db: Session, preview_id: int, *, actor: Actor, clock: Clock) -> bool:
     """Puts a preview away; whether it was still open. Raises NotFound, NotAllowed."""
-    preview = runs.get(db, preview_id)
+    preview = runs.get(db, preview_id, lock=True)
     was_open = previews.discard(db, preview, actor.label, clock.now())
     if was_open:
         _audit(db, actor, "sync.discard", preview)
@@ -147,7 +147,7 @@ def approve(
     Raises NotFound, NotAllowed (nothing held, too old, approved already) and AlreadyRunning. The
     hourly limit does not count: a decision must not wait.
     """
-    held_run = runs.get(db, run_id)
+    held_run = runs.get(db, run_id, lock=True)
     held = approval.held_by(db, held_run, means.clock.now(), only)
     approval.mark(db, held_run, actor.label, means.clock.now(), only)
     run = opening.open_run(

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import SyncPayload, SyncRun
+from app.models import EasyCarsCredential, SyncPayload, SyncRun
 from app.services.errors import NotAllowed
 from app.services.sync import payload
 from app.services.sync.opening import APPLIES
@@ -18,7 +18,7 @@ from app.services.sync.opening import APPLIES
 VALID_FOR: Final = timedelta(minutes=30)
 KEPT_FOR: Final = timedelta(hours=24)
 DISCARDED: Final = "discarded_by"
-State = Literal["working", "unusable", "applied", "discarded", "expired", "open"]
+State = Literal["working", "unusable", "applied", "discarded", "expired", "moved", "open"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ REASONS: Final = {
     "applied": "This preview was applied already. A preview is applied once; preview again to "
     "see what is new.",
     "discarded": "This preview was discarded. Preview again to see what would change now.",
+    "moved": "The EasyCars connection was changed after this preview, so it may show the stock of "
+    "another account, yard or environment. Preview again.",
     "expired": "This preview is older than 30 minutes, so the vehicles may have changed since. "
     "Preview again and apply what it shows.",
 }
@@ -83,7 +85,18 @@ def _state(
         return "discarded"
     if now > run.completed_at + VALID_FOR or not _is_kept(db, run.id):
         return "expired"
-    return "open"
+    return "moved" if _has_moved(db, run) else "open"
+
+
+def _has_moved(db: Session, run: SyncRun) -> bool:
+    """Whether the connection was saved again, or removed, since the preview asked with it."""
+    if run.provider != "easycars" or run.started_at is None:
+        return False
+    query = select(EasyCarsCredential.updated_at).where(
+        EasyCarsCredential.dealership_id == run.dealership_id, EasyCarsCredential.is_active
+    )
+    saved_at = db.scalar(query)
+    return saved_at is None or saved_at > run.started_at
 
 
 def _is_kept(db: Session, run_id: int) -> bool:

@@ -7,6 +7,7 @@ told once a day, however often it is held again meanwhile.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,8 @@ from sqlalchemy.orm import Session
 
 from app.models import Dealership, Membership, SyncItem, SyncRun, User
 from app.services import mails, outbox
-from app.services.sync.approval import APPROVES, VALID_FOR, is_removal
+from app.services.sync.approval import APPROVES, VALID_FOR, kind_of
+from app.services.sync.holding import waiting_rows
 from app.services.sync.plan import Verb
 
 TOLD_ROLES: Final = ("admin", "operator")
@@ -33,7 +35,7 @@ class _Row:
 
     external_id: str
     label: str
-    action: str
+    kind: str
     after: dict[str, Any]
 
 
@@ -45,22 +47,25 @@ def tell(db: Session, run: SyncRun, message: str, now: datetime) -> None:
     if run.mode != "sync":
         return
     approves = run.scope.get(APPROVES)
-    wanted = [Verb.HOLD.value, *([Verb.MISSING.value] if approves else [])]
-    rows = _rows(db, run.id, wanted)
-    held = [row for row in rows if row.action == Verb.HOLD.value]
+    held = [_row(item) for item in waiting_rows(db, run.id)] if run.held else []
     if held:
         _put(db, run, _held_mail(db, run, held, message, now), f"held:{_digest(held, now)}", now)
-    elif approves:
-        _put(db, run, _approved_mail(db, run, rows, message), f"approved:{run.id}", now)
+    if approves:
+        removed = _removed(db, run.id)
+        _put(db, run, _approved_mail(db, run, removed, message), f"approved:{run.id}", now)
 
 
-def _rows(db: Session, run_id: int, actions: Sequence[str]) -> list[_Row]:
-    found = db.execute(
-        select(SyncItem.external_id, SyncItem.label, SyncItem.action, SyncItem.after)
-        .where(SyncItem.run_id == run_id, SyncItem.action.in_(actions))
+def _row(item: SyncItem) -> _Row:
+    return _Row(item.external_id, item.label, kind_of(item), item.after or {})
+
+
+def _removed(db: Session, run_id: int) -> list[_Row]:
+    found = db.scalars(
+        select(SyncItem)
+        .where(SyncItem.run_id == run_id, SyncItem.action == Verb.MISSING.value)
         .order_by(SyncItem.id)
     )
-    return [_Row(row.external_id, row.label, row.action, row.after or {}) for row in found]
+    return [_row(item) for item in found]
 
 
 def _digest(held: Sequence[_Row], now: datetime) -> str:
@@ -75,17 +80,16 @@ def _held_mail(
     db: Session, run: SyncRun, held: Sequence[_Row], message: str, now: datetime
 ) -> dict[str, Any]:
     place = _place(db, run)
-    removals = sum(1 for row in held if is_removal(row.after))
     until = _moment(now + VALID_FOR, place)
     wait = "waits" if len(held) == 1 else "wait"
     first = (
         f"Stock sync {run.id} of {place.name} held {_vehicles(len(held))}: "
-        f"{_held_words(removals, len(held) - removals)}."
+        f"{_held_words(Counter(row.kind for row in held))}."
     )
     done = f"What the sync did: {message}" if message else ""
     last = (
         f"{_vehicles(len(held))} {wait} for your decision until {until}. If nobody decides, "
-        "nothing is removed and no held value is taken; the next sync asks again."
+        "nothing is removed and nothing held is taken over; the next sync asks again."
     )
     subject = f"{place.name}: {_vehicles(len(held))} {wait} for approval"
     path = f"/d/{place.slug}/review"
@@ -94,13 +98,19 @@ def _held_mail(
     )
 
 
-def _held_words(removals: int, values: int) -> str:
+def _held_words(kinds: Counter[str]) -> str:
+    removals, values, new = kinds["removal"], kinds["value"], kinds["new"]
     words = []
     if removals:
         no_longer = "is no longer in the feed" if removals == 1 else "are no longer in the feed"
         words.append(f"{_vehicles(removals)} {no_longer} and nothing was removed")
     if values:
         words.append(f"{_vehicles(values)} with an unusual value kept the value that was here")
+    if new:
+        was = "was" if new == 1 else "were"
+        words.append(
+            f"{_vehicles(new)} of a yard that the connection did not ask for {was} not taken over"
+        )
     return "; ".join(words)
 
 

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.models import SyncPolicy, User
+from app.models.types import utc_now
 from app.services import audit, sync_policy
 from app.services.audit import Actor
 from app.services.errors import InputInvalid
@@ -98,17 +100,21 @@ def _owners(typed: Mapping[str, str]) -> dict[str, str]:
 
 
 def _row(db: Session, dealership_id: int) -> SyncPolicy:
-    found = db.scalar(select(SyncPolicy).where(SyncPolicy.dealership_id == dealership_id))
-    if found is not None:
-        return found
+    """The dealership's row, locked: who saves at the same time waits and sees what was saved."""
     defaults = sync_policy.Policies()
-    made = SyncPolicy(
-        dealership_id=dealership_id,
-        **{name: getattr(defaults, name) for name in NUMBERS},
-        owners={},
+    first = {name: getattr(defaults, name) for name in NUMBERS}
+    made = _insert(db)(SyncPolicy).values(
+        dealership_id=dealership_id, owners={}, changed_at=utc_now(), **first
     )
-    db.add(made)
-    return made
+    db.execute(made.on_conflict_do_nothing(index_elements=["dealership_id"]))
+    query = select(SyncPolicy).where(SyncPolicy.dealership_id == dealership_id)
+    locked = query.with_for_update().execution_options(populate_existing=True)
+    return db.scalars(locked).one()
+
+
+def _insert(db: Session) -> Any:
+    on_postgresql = db.get_bind().dialect.name == "postgresql"
+    return postgresql.insert if on_postgresql else sqlite.insert
 
 
 def _note(

@@ -105,9 +105,9 @@ def refuse(external_id: str, label: str, reason: str, row: Row | None = None) ->
     return Change(external_id[:200], label[:300], Decision(Verb.REFUSE, reason=reason), row=row)
 
 
-def leave_alone(external_id: str, label: str) -> Change:
-    """An excluded vehicle: counted as unchanged, and nothing of it is written (C28)."""
-    decision = Decision(Verb.SAME, reason="Excluded from sync.")
+def leave_alone(external_id: str, label: str, reason: str = "Excluded from sync.") -> Change:
+    """A vehicle, such as an excluded one, that counts as unchanged and is not written (C28)."""
+    decision = Decision(Verb.SAME, reason=reason)
     return Change(external_id[:200], label[:300], decision)
 
 

@@ -12,11 +12,11 @@ import traceback
 from collections.abc import Mapping
 from typing import Final
 
-from app.db import ALL_DEALERSHIPS, db, unit_of_work
+from app.db import ALL_DEALERSHIPS, db, is_collision, unit_of_work
 from app.log import bound, get_logger
 from app.services import feed_questions, schedule_pause, sync_mail
 from app.services.errors import CredentialsRejected, HubError, LeaseLost, RunCancelled
-from app.services.sync import ending, runs, undo, ways
+from app.services.sync import runs, stopping, undo, ways
 from app.services.sync.heart import Heart
 from app.services.sync.opening import APPLIES
 from app.services.sync.runs import Lease, Outcome
@@ -24,6 +24,8 @@ from app.services.sync.work import End, Journal, Ports, Way, Work, prepare
 
 log = get_logger(__name__)
 APPLY: Final = "apply"
+# How often a run begins again because it and somebody's act waited for each other's rows.
+COLLISIONS: Final = 3
 # Mode → what a run of it does. An apply is a sync whose scope names the preview.
 WAYS: Final[Mapping[str, Way]] = {
     "sync": ways.sync,
@@ -49,20 +51,35 @@ def execute(run_id: int, owner: str, ports: Ports) -> None:
         _run_to_an_end(lease, ports)
 
 
-def _run_to_an_end(lease: Lease, ports: Ports) -> None:
+def _run_to_an_end(lease: Lease, ports: Ports, collisions: int = 0) -> None:
     journal = Journal()
     try:
         _run(lease, ports, journal)
     except LeaseLost:
         log.warning("run_lease_lost")
     except RunCancelled:
-        _finish(lease, ending.cancelled(), ports, journal)
+        _finish(lease, stopping.cancelled(journal.mode), ports, journal)
     except HubError as exc:
-        _finish(lease, ending.failed(exc), ports, journal)
+        _finish(lease, stopping.failed(exc), ports, journal)
     except Exception as exc:
+        renewed = _renewed(lease, ports, exc) if collisions < COLLISIONS else None
+        if renewed is not None:
+            return _run_to_an_end(renewed, ports, collisions + 1)
         log.exception("run_crashed")
-        _finish(lease, ending.crashed(exc, traceback.format_exc()), ports, journal)
+        _finish(lease, stopping.crashed(exc, traceback.format_exc(), journal.mode), ports, journal)
         raise
+
+
+def _renewed(lease: Lease, ports: Ports, fault: Exception) -> Lease | None:
+    """A new lease to begin again with, when the fault is that somebody held the same rows.
+
+    The batch was rolled back; going on is the same as after a worker's death.
+    """
+    if not is_collision(fault):
+        return None
+    log.warning("run_collided", attempt=lease.attempt)
+    with unit_of_work(ALL_DEALERSHIPS) as session:
+        return runs.renew(session, lease, ports.clock.now())
 
 
 def _finish(lease: Lease, outcome: Outcome, ports: Ports, journal: Journal) -> None:

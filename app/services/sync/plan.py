@@ -51,6 +51,7 @@ class Owner(StrEnum):
 Policy = Callable[[str], Owner]
 MISSING_RUNS_BEFORE_OFF_MARKET = 2
 SOLD = "sold"
+LIFECYCLE = "lifecycle"
 GONE = "Not in the feed since"
 
 

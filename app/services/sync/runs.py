@@ -50,9 +50,13 @@ class Outcome:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def get(db: Session, run_id: int) -> SyncRun:
-    """The run, within the session's dealership. Raises NotFound."""
-    run = db.scalar(select(SyncRun).where(SyncRun.id == run_id))
+def get(db: Session, run_id: int, *, lock: bool = False) -> SyncRun:
+    """The run, within the session's dealership; `lock`: who decides about it at the same moment
+    waits until the transaction ends. Raises NotFound."""
+    query = select(SyncRun).where(SyncRun.id == run_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    run = db.scalar(query)
     if run is None:
         raise NotFound("There is no such run.")
     return run
@@ -95,6 +99,29 @@ def claim(db: Session, run_id: int, owner: str, clock: Clock) -> Lease | None:
         .execution_options(synchronize_session=False)
     ).one_or_none()
     return claimed and Lease(run_id, claimed.dealership_id, token, claimed.attempt)
+
+
+def renew(db: Session, lease: Lease, now: datetime) -> Lease | None:
+    """Takes the run over from oneself, to begin it again; None: it is not ours any more."""
+    assert_system(db)
+    token = secrets.token_hex(8)
+    renewed = db.execute(
+        update(SyncRun)
+        .where(
+            SyncRun.id == lease.run_id,
+            SyncRun.lease_token == lease.token,
+            SyncRun.status == "running",
+        )
+        .values(
+            attempt=SyncRun.attempt + 1,
+            lease_token=token,
+            lease_expires_at=now + timedelta(seconds=LEASE_S),
+            version=SyncRun.version + 1,
+        )
+        .returning(SyncRun.dealership_id, SyncRun.attempt)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return renewed and Lease(lease.run_id, renewed.dealership_id, token, renewed.attempt)
 
 
 def assert_system(db: Session) -> None:

@@ -23,7 +23,7 @@ from app.services.sync import runs, undo_found, undo_words, undo_write
 from app.services.sync.before import BEFORES
 from app.services.sync.runs import Outcome
 from app.services.sync.targets import LINKS
-from app.services.sync.undo_found import ITEMS, Undoing
+from app.services.sync.undo_found import Undoing
 from app.services.sync.undo_plan import may_delete, undo_record
 from app.services.sync.work import End, Work, batch, progress
 
@@ -51,12 +51,8 @@ def _total(db: Session, work: Work, undoing: Undoing) -> dict[str, int]:
     images = select(func.count()).where(
         BEFORES.c.dealership_id == work.dealership_id, BEFORES.c.run_id == undoing.run_id
     )
-    created = select(func.count()).where(
-        ITEMS.c.dealership_id == work.dealership_id,
-        ITEMS.c.run_id == undoing.run_id,
-        ITEMS.c.action == "create",
-    )
-    return {"total": (db.scalar(images) or 0) + (db.scalar(created) or 0)}
+    created = undo_found.count_created(db, work.dealership_id, undoing.run_id)
+    return {"total": (db.scalar(images) or 0) + created}
 
 
 def _delete_created(work: Work, undoing: Undoing, zone: ZoneInfo) -> None:

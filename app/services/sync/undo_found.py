@@ -215,6 +215,7 @@ def created_vehicles(
     merged = _merged(db, undoing, vehicle_ids)
     told = {row.entity_id: _told_of(row) for row in rows}
     here = _vehicles_with_links(db, undoing, vehicle_ids)
+    bare = _vehicles_without(db, undoing, set(vehicle_ids) - {row["v_id"] for row in here})
     later = _later(db, undoing, [row["l_id"] for row in here])
     touched = {
         row["v_id"]: bool(
@@ -233,7 +234,25 @@ def created_vehicles(
         )
         for row in here
     ]
+    created += [Created(0, one["v_id"], told[one["v_id"]], local_values(one), True) for one in bare]
     return last, created, edits
+
+
+def count_created(db: Session, dealership_id: int, run_id: int) -> int:
+    """How many vehicles that the run created are still there."""
+    joined = (VEHICLES.c.id == ITEMS.c.entity_id) & (
+        VEHICLES.c.dealership_id == ITEMS.c.dealership_id
+    )
+    query = (
+        select(func.count())
+        .select_from(ITEMS.join(VEHICLES, joined))
+        .where(
+            ITEMS.c.dealership_id == dealership_id,
+            ITEMS.c.run_id == run_id,
+            ITEMS.c.action == "create",
+        )
+    )
+    return db.scalar(query) or 0
 
 
 def _created_items(
@@ -262,6 +281,19 @@ def _merged(db: Session, undoing: Undoing, vehicle_ids: Sequence[int]) -> set[in
         or_(MERGES.c.kept_id.in_(vehicle_ids), MERGES.c.merged_id.in_(vehicle_ids)),
     )
     return {vehicle for pair in db.execute(query) for vehicle in pair}
+
+
+def _vehicles_without(
+    db: Session, undoing: Undoing, vehicle_ids: Iterable[int]
+) -> Sequence[RowMapping]:
+    """Vehicles whose link went to another one by a merge: they are told of, and stay."""
+    ids = sorted(vehicle_ids)
+    if not ids:
+        return []
+    query = select(*(column.label(f"v_{column.name}") for column in VEHICLES.c)).where(
+        VEHICLES.c.dealership_id == undoing.dealership_id, VEHICLES.c.id.in_(ids)
+    )
+    return db.execute(query.order_by(VEHICLES.c.id)).mappings().all()
 
 
 def _vehicles_with_links(

@@ -20,6 +20,7 @@ from app.services.errors import NotAllowed
 from app.services.sync import answers, applying, ending, preview, remapping
 from app.services.sync.changes import Matcher, Read, plan_rows, read_rows
 from app.services.sync.collect import Collected, Spool, collect, one_ahead
+from app.services.sync.holding import holding
 from app.services.sync.opening import APPLIES
 from app.services.sync.removal import remove, restore
 from app.services.sync.runs import Outcome
@@ -51,7 +52,7 @@ def look(work: Work) -> End:
             _fetch(work, collected)
             answers.keep(work, collected)
         held = _decide(work, collected)
-    return lambda _, run: ending.previewed(run, collected.warnings, held)
+    return partial(_end_preview, collected.warnings, held)
 
 
 def apply_preview(work: Work) -> End:
@@ -77,7 +78,7 @@ def remap(work: Work) -> End:
         remapping.from_store(work, collected)
         _compare(work, collected)
         remapping.forget_digests(work)
-    return lambda _, run: ending.remapped(run)
+    return lambda session, run: ending.remapped(run, holding(session, run, None))
 
 
 # -- The path that they share --------------------------------------------------------------------
@@ -151,11 +152,15 @@ def _matcher(work: Work, collected: Collected) -> Matcher:
 def _end_sync(
     work: Work, warnings: list[str], held: str | None, session: Session, run: SyncRun
 ) -> Outcome:
-    outcome = ending.concluded(run, warnings, held)
+    outcome = ending.concluded(run, warnings, holding(session, run, held))
     if outcome.status != "failed":
         seen = ending.Seen(work.connection.scope, work.now, whole=held is None, proven=True)
         _remember(work, session, run, seen, outcome)
     return outcome
+
+
+def _end_preview(warnings: list[str], held: str | None, session: Session, run: SyncRun) -> Outcome:
+    return ending.previewed(run, warnings, holding(session, run, held))
 
 
 def _end_apply(
@@ -167,7 +172,7 @@ def _end_apply(
     run: SyncRun,
 ) -> Outcome:
     left = applying.left_alone(session, run.id)
-    outcome = ending.applied(run, warnings, held, left)
+    outcome = ending.applied(run, warnings, holding(session, run, held), left)
     if outcome.status != "failed":
         seen = ending.Seen(work.connection.scope, seen_at, whole=held is None, proven=False)
         _remember(work, session, run, seen, outcome)

@@ -108,6 +108,7 @@ class Journal:
 
     connection: Connection | None = None
     counts: bool = True
+    mode: str = "sync"
 
     def as_columns(self) -> dict[str, Any]:
         """`request_payload` and `response_summary`; neither holds a secret (trap T3)."""
@@ -132,7 +133,7 @@ def prepare(lease: Lease, ports: Ports, heart: Heart, journal: Journal) -> Work:
     """Opens the keys and looks up what is known; one short read."""
     with reading(lease.dealership_id) as session:
         run = runs.get(session, lease.run_id)
-        journal.counts = run.mode == "sync"
+        journal.mode, journal.counts = run.mode, run.mode == "sync"
         opened = journal.connection = ports.open_connection(session, run)
         target = Target(
             lease.dealership_id, run.id, run.provider, opened.stream, opened.ask.environment

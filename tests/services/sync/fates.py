@@ -9,6 +9,7 @@ from typing import Any
 
 from app.db import ALL_DEALERSHIPS, unit_of_work
 from app.models import SyncRun
+from app.services.errors import RunCancelled
 from app.services.sync import engine, runs, work
 from tests.services.sync.memory import Yard
 
@@ -67,3 +68,46 @@ def _in_batch(batch: int, act: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         work.write_batch = original
+
+
+@contextmanager
+def at_commit(number: int, act: Callable[[], None]) -> Iterator[list[int]]:
+    """`act` happens when that transaction of the run is about to commit, whatever the mode; the
+    list tells which came."""
+    seen: list[int] = []
+
+    def checkpoint(*args: Any, **given: Any) -> None:
+        original(*args, **given)
+        seen.append(1)
+        if len(seen) == number:
+            act()
+
+    original, runs.checkpoint = runs.checkpoint, checkpoint
+    try:
+        yield seen
+    finally:
+        runs.checkpoint = original
+
+
+def die_at_commit(yard: Yard, run_id: int, number: int) -> bool:
+    """Executes the run until its worker vanishes; False: it came to its end before."""
+
+    def die() -> None:
+        raise Died
+
+    try:
+        with at_commit(number, die):
+            engine.execute(run_id, "first", yard.ports)
+    except Died:
+        return True
+    return False
+
+
+def cancel_at_commit(yard: Yard, run_id: int, number: int) -> None:
+    """Executes the run; it learns that a person pressed Cancel when that transaction ends."""
+
+    def stop() -> None:
+        raise RunCancelled("The run was cancelled.", run_id=run_id)
+
+    with at_commit(number, stop):
+        engine.execute(run_id, "test", yard.ports)

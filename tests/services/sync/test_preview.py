@@ -147,9 +147,8 @@ def test_an_apply_remembers_whose_stock_the_preview_saw(yard: Yard) -> None:
     [
         (lambda yard: edit(yard, "S3", colour="Black"), "S3"),
         (lambda yard: edit(yard, "S3", locked_fields=["colour"]), "S3"),
-        (lambda yard: edit(yard, "S3", colour="Green"), "S3"),
     ],
-    ids=["edited by hand", "locked", "already so"],
+    ids=["edited by hand", "locked"],
 )
 def test_a_row_that_changed_since_is_left_and_told(
     yard: Yard, meanwhile: Callable[[Yard], None], left: str
@@ -168,6 +167,18 @@ def test_a_row_that_changed_since_is_left_and_told(
     assert "1 vehicle changed since the preview and stayed as it was" in applied.message
     assert yard.vehicles()[left].colour == before.colour
     assert yard.vehicles()["S4"].colour == "Green"
+
+
+def test_a_row_that_is_already_as_shown_is_done(yard: Yard) -> None:
+    yard.stream.feed = [car(n, colour="Red") for n in range(20)]
+    yard.sync()
+    yard.stream.feed[3:5] = [car(3, colour="Green"), car(4, colour="Green")]
+    shown = yard.preview()
+    edit(yard, "S3", colour="Green")
+    applied = yard.apply(shown)
+    assert (applied.status, applied.updated, applied.unchanged) == ("success", 1, 19)
+    assert [item.external_id for item in yard.items(applied)] == ["S4"]
+    assert yard.sync().updated == 0
 
 
 def test_a_quiet_row_that_is_no_longer_quiet_is_left(yard: Yard) -> None:
@@ -371,7 +382,7 @@ def test_held_removals_are_told_kept_by_the_apply_and_approved_after_it(yard: Ya
     yard.stream.feed = everything[:15]
     shown = yard.preview()
     assert (shown.held, shown.missing) == (15, 0)
-    assert "15 vehicles wait for approval" in shown.message
+    assert "15 vehicles would wait for approval" in shown.message
     applied = yard.apply(shown)
     assert counts(applied) == counts(shown)
     assert {vehicle.lifecycle for vehicle in yard.vehicles().values()} == {"listed"}
