@@ -53,7 +53,8 @@ def undo_first(stage: Stage, size: int, rounds: int) -> Figure:
         loaded["id"] = stage.run("sync")["runId"]
 
     def undo() -> None:
-        assert stage.run("undo", scope={"undoes": loaded["id"]})["status"] == "Success"
+        done = stage.run("undo", scope={"undoes": loaded["id"]})
+        assert (done["status"], stage.vehicles()) == ("Success", 0), done
 
     floor = Side(_load(stage, size), prepare=stage.empty)
     times = in_turn(Side(undo, prepare=load), floor, rounds)

@@ -18,7 +18,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import reading
-from app.models import Conflict, Dealership, StreamState, SyncRun
+from app.models import Conflict, Dealership, StreamState, SyncItem, SyncRun
 from app.services.sync import runs, undo_found, undo_words, undo_write
 from app.services.sync.before import BEFORES
 from app.services.sync.runs import Outcome
@@ -90,7 +90,8 @@ def _put_back(work: Work, undoing: Undoing, zone: ZoneInfo) -> None:
 def _end(work: Work, undoing: Undoing, session: Session, run: SyncRun) -> Outcome:
     _close_conflicts(session, work, undoing)
     _count_again(session, work)
-    outcome = Outcome(*_words(run, undoing.run_id, bool(work.scope.get(PAUSED))))
+    removed = _removed(session, work)
+    outcome = Outcome(*_words(run, removed, undoing.run_id, bool(work.scope.get(PAUSED))))
     outcome.extra |= work.ports.after_sync(session, work.dealership_id, run.id)
     return outcome
 
@@ -134,14 +135,24 @@ def _count_again(db: Session, work: Work) -> None:
         )
 
 
-def _words(run: SyncRun, undone: int, paused: bool) -> tuple[str, str]:
+def _removed(session: Session, work: Work) -> int:
+    """How many vehicles that the run had created are gone again; they count as updated."""
+    query = select(func.count(SyncItem.id)).where(
+        SyncItem.run_id == work.lease.run_id, SyncItem.action == "delete"
+    )
+    return session.scalar(query) or 0
+
+
+def _words(run: SyncRun, removed: int, undone: int, paused: bool) -> tuple[str, str]:
     """Status and sentence: what was done, what not, and what the next sync will do."""
     left = run.conflicts + run.failed
-    said = [
-        f"{_vehicles(run.updated)} put back as before run {undone}."
-        if run.updated
-        else f"No vehicle was put back as before run {undone}."
-    ]
+    said = []
+    if run.updated > removed:
+        said.append(f"{_vehicles(run.updated - removed)} put back as before run {undone}.")
+    if removed:
+        said.append(f"{_vehicles(removed)} that run {undone} had created removed again.")
+    if not run.updated:
+        said.append(f"No vehicle was put back as before run {undone}.")
     if run.conflicts:
         said.append(
             f"{_vehicles(run.conflicts)} changed since: those values stay as they are now and "

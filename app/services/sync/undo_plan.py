@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from app.services.sync.plan import is_sold
 from app.services.vehicle_fields import FIELDS
 from app.services.vehicle_values import DEFAULTS
 
@@ -216,7 +217,7 @@ def may_delete(created: Created) -> bool:
     if created.touched:
         return False
     wrote = {name: value for name, value in created.told.after.items() if value is not None}
-    wrote.setdefault(LIFECYCLE, "listed")
+    wrote.setdefault(LIFECYCLE, "sold" if is_sold(wrote.get("status")) else "listed")
     here = {name: value for name, value in created.local.items() if DEFAULTS.get(name) != value}
     known = {name: value for name, value in wrote.items() if DEFAULTS.get(name) != value}
     known.pop(PHOTOS, None)

@@ -257,6 +257,17 @@ def touch_by_run(yard: Yard) -> None:
     yard.sync()
 
 
+@pytest.mark.parametrize("status", ["In Stock", "Sold"])
+def test_created_vehicles_are_removed_again_whatever_their_state(yard: Yard, status: str) -> None:
+    yard.stream.feed = cars(2, status=status)
+    done = undo(yard, yard.sync())
+    assert yard.vehicles() == {}
+    assert (done.status, done.conflicts) == ("success", 0)
+    assert done.message
+    assert f"2 vehicles that run {done.parent_id} had created removed again." in done.message
+    assert "put back" not in done.message
+
+
 @pytest.mark.parametrize("touch", [touch_by_edit, touch_by_run])
 def test_a_created_vehicle_that_was_touched_stays(
     yard: Yard, touch: Callable[[Yard], None]
