@@ -50,7 +50,7 @@ ON_THE_WAY = ("sign-in-1440-light", "connection-test-1440-light")
 class Shot:
     """A page: its picture's name, its address below the dealership, and in which looks.
 
-    `opens`: what to click first; `shows`: what to scroll to.
+    `opens`: what to click first; `types`: a special price to type; `shows`: what to scroll to.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Shot:
     looks: tuple[str, ...] = WIDE
     opens: str | None = None
     shows: str | None = None
+    types: str | None = None
 
 
 def main() -> None:
@@ -155,13 +156,13 @@ def shots_of(found: Found) -> list[Shot]:
         Shot("vehicle", found.vehicle, EVERY),
         Shot("easycars-settings", "settings/easycars", EVERY),
         Shot("run-failed-rows", f"{found.run}?tab=failed", opens=row),
-        Shot("preview", f"{found.preview}?tab=updated", ("1440-light", "390-dark"), row, "h1"),
+        Shot("preview", f"{found.preview}?tab=updated", ("1440-light", "390-dark"), row, "main"),
         Shot("undo", f"{found.run}/undo"),
         Shot("review", "review", ("1440-light", "1440-dark", "390-light")),
         Shot("held", "review/held"),
         Shot("conflict", found.conflict, ("1440-light", "390-light")),
         Shot("vehicle-padlock", found.locked, ("1440-light", "390-dark"), shows="#why-price_cents"),
-        Shot("vehicle-edit", f"{found.locked}/edit", shows="#section-price"),
+        Shot("vehicle-edit", f"{found.locked}/edit", shows="#section-price", types="27990"),
         Shot("photos", f"{found.vehicle}/photos"),
         Shot("duplicates-compare", found.pair, both),
         Shot("mapping", "settings/mapping", shows="#map-colour"),
@@ -179,6 +180,8 @@ def _take(page: Page, place: Place, shot: Shot, look: str) -> str:
     page.goto(place.at(shot.address))
     if shot.opens:
         page.locator(shot.opens).first.click()
+    if shot.types:
+        page.locator("[name=special_price_cents]").fill(shot.types)
     if shot.shows:
         page.locator(shot.shows).first.evaluate(IN_SIGHT)
     return _keep(page, f"{shot.name}-{look}")
