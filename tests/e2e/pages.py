@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from app.db import unit_of_work
-from app.models import Dealership, Photo, SyncRun, User, Vehicle
+from app.models import Dealership, SyncRun, User
 from app.simulator import account_number
 from tests import factories
-from tests.e2e import kills, people
+from tests.e2e import kills, people, trust_rows
 from tests.e2e.kills import ENDED
 from tests.e2e.numbers import next_number
 from tests.e2e.people import Place
@@ -29,7 +29,41 @@ VARIANTS = {
     "runs.show": ("?tab=created", "?tab=failed", "?tab=unchanged"),
     "history.index": ("?status=failed", "?type=stock"),
     "vehicles.index": ("?q=nothing-is-called-so", "?lifecycle=listed"),
+    "review.ask_conflicts": ("?all=1&take=local", "?all=1&take=easycars"),
+    "review.ask_held": ("?run={run_id}&all=1&act=approve", "?run={run_id}&all=1&act=keep"),
+    "vehicle_bulk.ask": ("?action=exclude&all=1", "?action=lock&all=1", "?action=exclude"),
+    "duplicates.index": ("?tab=merged", "?tab=dismissed"),
+    "outside.index": ("?show=kept",),
+    "undo.ask_item": ("?field=price_cents",),
 }
+# Pages that answer with something else when their rows are missing: they must not slip through.
+NEVER_MISSING = (
+    "duplicates.ask_unmerge",
+    "duplicates.pair",
+    "duplicates.preview",
+    "feed_questions.index",
+    "go_live.index",
+    "mapping.index",
+    "mapping.version",
+    "outside.index",
+    "quality.index",
+    "review.ask_conflicts",
+    "review.ask_held",
+    "review.conflict",
+    "review.conflict_list",
+    "review.held_changes",
+    "runs.ask_approval",
+    "undo.ask",
+    "undo.ask_item",
+    "unlocking.ask",
+    "vehicle_acts.ask_lifecycle",
+    "vehicle_acts.ask_unlock",
+    "vehicle_bulk.ask",
+    "vehicle_edit.edit",
+    "vehicle_origin.why",
+    "vehicle_photos.ask_to_remove",
+    "vehicle_photos.index",
+)
 
 
 @dataclass(frozen=True)
@@ -47,23 +81,32 @@ def showroom(stack: Stack) -> Showroom:
     full = people.place(stack, "showroom", account=account)
     for scenario in ("normal", "bad-rows", "code-7"):
         stack.simulator.scenario(scenario, account=account)
-        kills.wait_for(stack, kills.start(stack, full), lambda run: run.status in ENDED)
+        run_id = kills.start(stack, full)
+        kills.wait_for(stack, run_id, lambda run: run.status in ENDED and not is_fetching(run))
+        if scenario == "normal":
+            stack.simulator.stock("change_prices", account=account, percent=100)
+            trust_rows.trouble(stack, full, account)
+    stack.simulator.scenario("normal", account=account)
+    preview = trust_rows.afterwards(stack, full)
     empty = people.place(stack, "empty", account=None)
     with stack.app.app_context():
         with unit_of_work() as db:
             db.scalars(select(User).where(User.email == full.email)).one().is_system = True
             place = db.get_one(Dealership, full.id)
         factories.member(place, "viewer", COLLEAGUE)
-    return Showroom(full, empty, _ids(stack, full))
+    return Showroom(full, empty, _ids(stack, full) | {"preview_id": preview})
+
+
+def is_fetching(run: Any) -> bool:
+    """Whether photos are still on their way."""
+    return run.photos_state in ("queued", "running")
 
 
 def _ids(stack: Stack, place: Place) -> dict[str, int]:
     """An id for every kind that a route can ask for."""
     doubtful = (SyncRun.dealership_id == place.id) & (SyncRun.status == "warning")
-    with_photo = select(Photo.vehicle_id).where(Photo.dealership_id == place.id)
-    found = {
-        "run_id": select(SyncRun.__table__.c.id).where(doubtful),
-        "vehicle_id": select(Vehicle.__table__.c.id).where(Vehicle.id.in_(with_photo)),
+    found = trust_rows.ids(place) | {
+        "run_id": select(SyncRun.__table__.c.id).where(doubtful, SyncRun.mode == "sync"),
         "user_id": select(User.__table__.c.id).where(User.email == COLLEAGUE),
     }
     return {name: stack.rows(query.limit(1))[0][0] for name, query in found.items()}
@@ -76,17 +119,25 @@ def addresses(stack: Stack, room: Showroom) -> Iterator[str]:
             yield from _addresses_of(stack, rule, room)
 
 
+def never_missing(stack: Stack, found: list[str]) -> set[str]:
+    """Those of NEVER_MISSING that no address leads to."""
+    adapter = stack.app.url_map.bind("localhost")
+    return set(NEVER_MISSING) - {adapter.match(one.partition("?")[0])[0] for one in found}
+
+
 def _is_data(rule: Rule) -> bool:
     return rule.rule.startswith("/api/admin/") or "size" in rule.arguments
 
 
 def _addresses_of(stack: Stack, rule: Rule, room: Showroom) -> Iterator[str]:
-    samples: dict[str, int | str] = {**room.ids, "slug": room.full.slug}
+    samples: dict[str, int | str] = {**room.ids, "slug": room.full.slug, "field": "price_cents"}
     values = {name: samples[name] for name in rule.arguments}
     adapter = stack.app.url_map.bind("localhost")
     address = adapter.build(rule.endpoint, values)
     yield address
-    yield from (address + variant for variant in VARIANTS.get(rule.endpoint, ()))
+    yield from (address + one.format(**samples) for one in VARIANTS.get(rule.endpoint, ()))
+    if rule.endpoint == "runs.show":
+        yield adapter.build(rule.endpoint, values | {"run_id": samples["preview_id"]})
     if rule.arguments == {"slug"}:
         yield adapter.build(rule.endpoint, {"slug": room.empty.slug})
 
