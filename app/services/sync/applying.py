@@ -2,8 +2,8 @@
 
 Each record is planned anew. Where the decision is the one that the preview told of, it is
 written; where the record is already as the preview told, it is done (an apply that was cancelled
-is done again); where it differs otherwise, somebody or something changed the record since, and it
-is left alone. So is a record that the preview told of and nobody finds any more.
+is done again); where it differs otherwise, somebody or something changed the record since, or the
+rules by which it is decided, and it is left alone.
 """
 
 from __future__ import annotations
