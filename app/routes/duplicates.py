@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -17,12 +18,13 @@ from app.services import (
     audit,
     duplicates,
     duplicates_after_sync,
+    duplicates_by_hand,
     vehicle_merge,
     vehicle_merge_heirs,
     vehicle_merge_undo,
     vehicle_merge_view,
 )
-from app.services.errors import NotAllowed
+from app.services.errors import InputInvalid, NotAllowed
 from app.services.vehicle_fields import label_of
 from app.services.vehicle_merge import ChangedMeanwhile
 from app.services.vehicle_merge_view import Comparison
@@ -40,6 +42,10 @@ MAX_PAGE: Final = 1_000
 @requires("viewer")
 def index() -> ResponseReturnValue:
     """Pairs to decide, the surest first; on tabs of their own what was decided."""
+    return _index({}, {})
+
+
+def _index(typed: Mapping[str, str], errors: Mapping[str, str]) -> str:
     tab = request.args.get("tab", "open")
     tab = tab if tab in TABS else "open"
     number = min(max(request.args.get("page", 1, type=int), 1), MAX_PAGE)
@@ -50,6 +56,8 @@ def index() -> ResponseReturnValue:
         photo_url=photo_url,
         likelihood=duplicates.likelihood,
         may=may,
+        typed=typed,
+        errors=errors,
         dismissed=_just_dismissed(),
         **(_merges(number) if tab == "merged" else _pairs(tab, number)),
     )
@@ -95,6 +103,21 @@ def _just_dismissed() -> int | None:
     """The pair that a person just called no duplicate: one press takes it back."""
     pair_id = key_of_page("dismissed")
     return pair_id if pair_id and may("operator") else None
+
+
+@bp.post(LIST)
+@requires("operator")
+def choose() -> ResponseReturnValue:
+    """Two vehicles that nothing suggested, side by side."""
+    texts = (request.form.get("first", ""), request.form.get("second", ""))
+    try:
+        with unit_of_work(g.dealership.id) as session:
+            made = duplicates_by_hand.pair(
+                session, g.dealership.id, texts, current_actor(), parts().clock.now()
+            )
+    except InputInvalid as error:
+        return _index(request.form, error.fields), 422
+    return redirect(url_for(".pair", pair_id=made.id), 303)
 
 
 @bp.post(f"{LIST}/look")

@@ -76,7 +76,8 @@ def export() -> Response:
 def mend_url(vehicle_id: int, rule: Rule) -> str:
     """Where the issue is mended: the field in the form, or the photos; for readers the vehicle."""
     if rule.field == PHOTOS:
-        return url_for("vehicle_photos.index", vehicle_id=vehicle_id)
+        place = "upload" if rule.key in ("no-photo", "few-photos") and may("operator") else None
+        return url_for("vehicle_photos.index", vehicle_id=vehicle_id, _anchor=place)
     if not may("operator"):
         return url_for("vehicles.one", vehicle_id=vehicle_id)
     return page_at(f"vehicles/{vehicle_id}/edit") + f"#f-{rule.field}"

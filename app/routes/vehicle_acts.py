@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -79,7 +80,7 @@ def lock(vehicle_id: int) -> ResponseReturnValue:
         flash(f"Kept here from now on: {labels}. No sync changes it.", "success")
     elif vehicle_view.origin_of(db.session(), vehicle.id) is None:
         flash("No sync changes this vehicle, so there is nothing to lock.", "info")
-    return _to_vehicle(vehicle_id)
+    return _to_vehicle(vehicle_id, fields)
 
 
 @bp.get(f"{ONE}/unlock")
@@ -112,7 +113,7 @@ def unlock(vehicle_id: int) -> ResponseReturnValue:
     if _do(vehicle_id, vehicle_acts.unlock(fields, take=choice == "take")):
         words = "EasyCars' value was taken." if choice == "take" else "Your value stays for now."
         flash(f"Unlocked. {words}", "success")
-    return _to_vehicle(vehicle_id)
+    return _to_vehicle(vehicle_id, fields or [])
 
 
 def _do(vehicle_id: int, act: Act) -> bool:
@@ -123,8 +124,10 @@ def _do(vehicle_id: int, act: Act) -> bool:
     return done
 
 
-def _to_vehicle(vehicle_id: int) -> ResponseReturnValue:
-    return redirect(url_for("vehicles.one", vehicle_id=vehicle_id), 303)
+def _to_vehicle(vehicle_id: int, fields: Sequence[str] = ()) -> ResponseReturnValue:
+    """Back to the vehicle; after an act on one field to where that field stands."""
+    place = f"why-{fields[0]}" if len(fields) == 1 and fields[0] in FIELDS else None
+    return redirect(url_for("vehicles.one", vehicle_id=vehicle_id, _anchor=place), 303)
 
 
 def _both_values(vehicle: Vehicle, asked: list[str]) -> list[dict[str, Any]]:

@@ -81,6 +81,8 @@ def _told(saved: Saved) -> tuple[str, str]:
     words = f"Saved: {_named(saved.changed)}."
     if saved.locked:
         words += f" Kept here from now on: {_named(saved.locked)}."
+    if saved.settled:
+        words += f" That settles the conflict with EasyCars: {_named(saved.settled)}."
     return words, "success"
 
 
@@ -129,4 +131,7 @@ def _context(vehicle: Vehicle | None) -> Context:
     origin = vehicle_view.origin_of(db.session(), vehicle.id)
     if origin is None:
         return Context()
-    return Context(True, origin.link.agreed or {}, sync_policy.read(db.session()).locked)
+    disputed = vehicle_view.disputed_of(db.session(), vehicle.id)
+    says = {name: row.remote for name, row in disputed.items()}
+    ruled = sync_policy.read(db.session()).locked
+    return Context(True, (origin.link.agreed or {}) | says, ruled, frozenset(disputed))

@@ -43,6 +43,7 @@ class Line:
     hint: str | None = None
     locked: bool = False
     theirs: Any = None
+    disputed: bool = False
     ruled: bool = False
     offers_lock: bool = False
     keeps: bool = True
@@ -56,7 +57,8 @@ class Line:
 
     @property
     def label(self) -> str:
-        return f"{self.field.label} ({self.field.unit})" if self.field.unit else self.field.label
+        label, unit = self.field.label, self.field.unit
+        return label if not unit or f"({unit})" in label else f"{label} ({unit})"
 
     @property
     def choices(self) -> list[tuple[str, str]]:
@@ -91,12 +93,14 @@ class Section:
 class Context:
     """What the form knows beside the vehicle: whether a feed has it, and what the feed wants.
 
-    `ruled`: fields that the sync settings keep on every vehicle.
+    `ruled`: fields that the sync settings keep on every vehicle. `disputed`: fields that both sides
+    changed, about which nobody has decided yet.
     """
 
     synced: bool = False
     wanted: Mapping[str, Any] = field(default_factory=dict)
     ruled: frozenset[str] = frozenset()
+    disputed: frozenset[str] = frozenset()
 
 
 def typed_of(sent: MultiDict[str, str]) -> Typed:
@@ -141,6 +145,7 @@ def _line(
     name, value = one.name, stored.get(one.name)
     now = as_typed(name, value)
     locked = vehicle is not None and name in (vehicle.locked_fields or ())
+    disputed = name in context.disputed
     doubt = refused.doubts.get(name) if refused else None
     meanwhile = refused is not None and name in refused.meanwhile
     return Line(
@@ -149,7 +154,8 @@ def _line(
         was=None if vehicle is None else now,
         hint=_hint(name, now),
         locked=locked,
-        theirs=in_words(name, context.wanted.get(name)) if locked else None,
+        theirs=in_words(name, context.wanted.get(name)) if locked or disputed else None,
+        disputed=disputed,
         ruled=context.synced and name in context.ruled,
         offers_lock=context.synced and not locked and is_feed_field(name),
         keeps=typed is None or name in typed.keep,

@@ -151,7 +151,11 @@ def _details(vehicle: Vehicle, origin: vehicle_view.Origin | None) -> dict[str, 
     shown = [photo for photo in pictures if photo.media_id is not None]
     chosen = request.args.get("photo", type=int)
     return {
-        "groups": vehicle_view.groups_of(vehicle, origin.link.agreed if origin else {}),
+        "groups": vehicle_view.groups_of(
+            vehicle,
+            origin.link.agreed if origin else {},
+            vehicle_view.disputed_of(db.session(), vehicle.id),
+        ),
         "shown": shown,
         "chosen": next(
             (photo for photo in shown if photo.id == chosen), shown[0] if shown else None
@@ -165,7 +169,12 @@ def _details(vehicle: Vehicle, origin: vehicle_view.Origin | None) -> dict[str, 
 def _timeline(vehicle: Vehicle, _origin: vehicle_view.Origin | None) -> dict[str, Any]:
     before = vehicle_timeline.mark_of(request.args.get("before", ""))
     page = vehicle_timeline.page_of(db.session(), vehicle.id, before)
-    return {"page": page, "before": before}
+    return {
+        "page": page,
+        "before": before,
+        "told_by_name": vehicle_timeline.TOLD_BY_NAME,
+        "is_disputed": bool(vehicle_view.disputed_of(db.session(), vehicle.id)),
+    }
 
 
 def _raw(_vehicle: Vehicle, origin: vehicle_view.Origin | None) -> dict[str, Any]:

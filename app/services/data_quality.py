@@ -1,8 +1,9 @@
 """What is missing or odd about listed vehicles, worst first (C44, B-2d.9).
 
 Each rule is one condition, one sentence and some points; a vehicle's number is their sum and
-nothing else, so everybody can count it again. The database judges all vehicles in one statement
-and answers (id, bits of the broken rules); sorting and counting 20,000 such pairs is quick.
+nothing else, so everybody can count it again. The database judges all vehicles in one statement,
+counts their photos in another, and answers (id, bits of the broken rules); sorting and counting
+20,000 such pairs is quick.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import Photo, Vehicle
@@ -123,13 +124,14 @@ def page_of(
 
 def judged(db: Session, newest_year: int) -> Found:
     """Every listed vehicle of the dealership with the bits of the rules it breaks."""
-    bits: Any = _photo_bits()
+    bits: Any = literal(0)
     for key, condition in _conditions(newest_year).items():
         bits = bits + case((condition, _bit(key)), else_=0)
     query = select(Vehicle.id, bits).where(
         Vehicle.lifecycle == "listed", Vehicle.merged_into_id.is_(None)
     )
-    return [(row[0], row[1]) for row in db.execute(query)]
+    photos = _shown(db)
+    return [(row[0], row[1] | _photo_bits(photos.get(row[0], 0))) for row in db.execute(query)]
 
 
 def worst_first(found: Found, issue: str | None = None) -> Found:
@@ -179,17 +181,15 @@ def _counts(found: Found) -> dict[str, int]:
     return counts
 
 
-def _shown() -> ColumnElement[int]:
-    """Photos that are shown or on their way, counted no further than needed."""
+def _shown(db: Session) -> dict[int, int]:
+    """Vehicle → its photos that are shown or on their way.
+
+    One pass over all photos: asked for vehicle by vehicle, SQLite without statistics takes the
+    dealership's index and reads every photo for each vehicle.
+    """
     there = or_(Photo.media_id.is_not(None), Photo.state == "wanted")
-    few = (
-        select(Photo.id)
-        .where(Photo.vehicle_id == Vehicle.id, Photo.is_hidden.is_(False), there)
-        .limit(FEW_PHOTOS)
-        .correlate(Vehicle)
-        .subquery()
-    )
-    return select(func.count()).select_from(few).scalar_subquery()
+    query = select(Photo.vehicle_id, func.count(Photo.id)).where(Photo.is_hidden.is_(False), there)
+    return {row[0]: row[1] for row in db.execute(query.group_by(Photo.vehicle_id))}
 
 
 def _lost() -> ColumnElement[bool]:
@@ -201,12 +201,13 @@ def _lost() -> ColumnElement[bool]:
     )
 
 
-def _photo_bits() -> ColumnElement[int]:
-    """The count decides two rules, and is asked for once."""
-    by_count = {0: _bit("no-photo"), **dict.fromkeys(range(1, FEW_PHOTOS), _bit("few-photos"))}
-    return case(by_count, value=_shown(), else_=0)
+def _photo_bits(shown: int) -> int:
+    if not shown:
+        return _bit("no-photo")
+    return _bit("few-photos") if shown < FEW_PHOTOS else 0
 
 
+@cache
 def _bit(key: str) -> int:
     return 1 << RULES.index(BY_KEY[key])
 

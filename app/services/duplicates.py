@@ -126,7 +126,7 @@ def store(db: Session, dealership_id: int, found: Sequence[Candidate], now: date
         db.add(_new(dealership_id, wanted[ids], now))
         opened += 1
     for ids in known.keys() - wanted.keys():
-        if known[ids].state == "open":
+        if known[ids].state == "open" and known[ids].score:
             known[ids].state = "gone"
     db.flush()
     return Found(opened, open_count(db))

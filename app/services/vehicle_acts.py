@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from app.models import ExternalLink, Vehicle
 from app.services import audit, vehicle_edits, vehicle_sync
@@ -26,6 +26,14 @@ Links = Sequence[ExternalLink]
 Change = tuple[dict[str, Any], dict[str, Any]]
 # The states that a person may choose; "missing" is what a sync finds out.
 CHOSEN_STATES: Final = {"listed": "Listed", "off_market": "Off market", "sold": "Sold"}
+LIGHT_LINK: Final = (
+    ExternalLink.id,
+    ExternalLink.dealership_id,
+    ExternalLink.entity_id,
+    ExternalLink.missing_runs,
+    ExternalLink.kept_outside,
+    ExternalLink.content_hash,
+)
 NO_DIGEST: Final = bytes(16)
 NOTHING: Final[Change] = ({}, {})
 FLAGS: Final = {
@@ -39,12 +47,16 @@ LONGEST_REASON: Final = 300
 
 @dataclass(frozen=True)
 class Act:
-    """`kind` is one of EDITS; `perform` changes a vehicle and answers (before, after)."""
+    """`kind` is one of EDITS; `perform` changes a vehicle and answers (before, after).
+
+    `sets`: the act does nothing but give this column this value, so many rows need one statement.
+    """
 
     kind: str
     perform: Callable[[Vehicle, Links], Change]
     reason: str | None = None
     details: Mapping[str, Any] | None = None
+    sets: tuple[str, bool] | None = None
 
 
 def flag(kind: str) -> Act:
@@ -59,7 +71,7 @@ def flag(kind: str) -> Act:
             look_again(links)
         return {name: not value}, {name: value}
 
-    return Act(kind, perform)
+    return Act(kind, perform, sets=(name, value))
 
 
 def look_again(links: Links) -> None:
@@ -152,14 +164,21 @@ def do(db: Session, vehicle_id: int, act: Act, actor: Actor, now: datetime) -> b
     return True
 
 
-def links_of(db: Session, vehicle_ids: Sequence[int]) -> dict[int, list[ExternalLink]]:
-    """Vehicle id → its links, the one in force first; held until the transaction ends."""
+def links_of(
+    db: Session, vehicle_ids: Sequence[int], *, light: bool = False
+) -> dict[int, list[ExternalLink]]:
+    """Vehicle id → its links, the one in force first; held until the transaction ends.
+
+    `light`: without what EasyCars sent, which is read only when somebody asks a link for it.
+    """
     query = (
         select(ExternalLink)
         .where(ExternalLink.entity == "vehicle", ExternalLink.entity_id.in_(vehicle_ids))
         .order_by(ExternalLink.missing_runs, ExternalLink.id.desc())
         .with_for_update()
     )
+    if light:
+        query = query.options(load_only(*LIGHT_LINK))
     found: dict[int, list[ExternalLink]] = {}
     for link in db.scalars(query.execution_options(populate_existing=True)):
         found.setdefault(link.entity_id, []).append(link)

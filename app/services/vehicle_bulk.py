@@ -11,18 +11,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session, load_only
 
-from app.models import AuditEvent, Vehicle, VehicleEdit
+from app.models import AuditEvent, ExternalLink, Vehicle, VehicleEdit
 from app.services import audit
 from app.services.audit import Actor
 from app.services.errors import HubError, InputInvalid, NotFound
-from app.services.vehicle_acts import Act, links_of
+from app.services.vehicle_acts import NO_DIGEST, Act, links_of
 from app.services.vehicles import VehicleFilter, narrowed
 
 MOST_AT_ONCE: Final = 20_000
 AT_ONCE: Final = 500
+NONE_CHOSEN: Final = (
+    "No vehicle is chosen. Tick vehicles on the list, or choose the page or all that match."
+)
 AUDIT_ACTION: Final = "vehicles.bulk"
 
 
@@ -73,10 +76,12 @@ def first(db: Session, selection: Selection, size: int = 10) -> Sequence[Vehicle
 
 def check(selection: Selection, found: int) -> None:
     """Raises SelectionMoved, InputInvalid for none or too many."""
+    if selection.ids == ():
+        raise InputInvalid(NONE_CHOSEN, {"select": NONE_CHOSEN})
     if found != selection.expected:
         raise SelectionMoved(selection.expected, found)
     if not found:
-        raise InputInvalid("No vehicle is selected.", {"select": "Tick vehicles, or choose all."})
+        raise InputInvalid(NONE_CHOSEN, {"select": NONE_CHOSEN})
     if found > MOST_AT_ONCE:
         text = f"At most {MOST_AT_ONCE:,} vehicles can be changed at once. Narrow the filter."
         raise InputInvalid(text, {"select": text})
@@ -91,7 +96,8 @@ def do(db: Session, selection: Selection, act: Act, actor: Actor, now: datetime)
     check(selection, len(ids))
     dealership_id, changed = _dealership_of(db, ids[0]), 0
     for start in range(0, len(ids), AT_ONCE):
-        edits = list(_perform(db, ids[start : start + AT_ONCE], act, actor, now))
+        perform = _set if act.sets else _perform
+        edits = list(perform(db, ids[start : start + AT_ONCE], act, actor, now))
         db.flush()
         if edits:
             db.execute(insert(VehicleEdit), edits)
@@ -121,11 +127,47 @@ def _narrowed(query: Any, selection: Selection) -> Any:
     return narrowed(query, VehicleFilter()).where(Vehicle.id.in_(selection.ids))
 
 
+def _set(
+    db: Session, ids: Sequence[int], act: Act, actor: Actor, now: datetime
+) -> Iterator[dict[str, Any]]:
+    """A flag is one statement for all rows of a chunk that have it otherwise."""
+    if act.sets is None:
+        return
+    name, value = act.sets
+    flag: Any = getattr(Vehicle, name)
+    _hold_links(db, ids)
+    others = select(Vehicle.id, Vehicle.dealership_id).where(
+        Vehicle.id.in_(ids), flag.is_(not value)
+    )
+    rows = db.execute(others.order_by(Vehicle.id).with_for_update()).all()
+    changed = [row.id for row in rows]
+    told = {name: value, "edited_at": now, "updated_at": now}
+    quietly = {"synchronize_session": False}
+    db.execute(
+        update(Vehicle).where(Vehicle.id.in_(changed)).values(told), execution_options=quietly
+    )
+    if act.kind == "include":
+        again = update(ExternalLink).where(
+            ExternalLink.entity == "vehicle", ExternalLink.entity_id.in_(changed)
+        )
+        db.execute(again.values(content_hash=NO_DIGEST), execution_options=quietly)
+    for row in rows:
+        yield _edit(row.dealership_id, row.id, act, {name: not value}, {name: value}, actor, now)
+
+
+def _hold_links(db: Session, ids: Sequence[int]) -> None:
+    """Links before vehicles, as a sync takes them: nobody waits for somebody who waits for him."""
+    query = select(ExternalLink.id).where(
+        ExternalLink.entity == "vehicle", ExternalLink.entity_id.in_(ids)
+    )
+    db.execute(query.order_by(ExternalLink.id).with_for_update()).all()
+
+
 def _perform(
     db: Session, ids: Sequence[int], act: Act, actor: Actor, now: datetime
 ) -> Iterator[dict[str, Any]]:
     """Changes the rows of a chunk; the log's row for each that changed."""
-    links = links_of(db, ids)
+    links = links_of(db, ids, light=not _takes(act))
     query = (
         select(Vehicle)
         .where(Vehicle.id.in_(ids))
@@ -138,7 +180,7 @@ def _perform(
         before, after = act.perform(vehicle, links.get(vehicle.id, []))
         if before or after:
             vehicle.edited_at = vehicle.updated_at = now
-            yield _edit(vehicle, act, before, after, actor, now)
+            yield _edit(vehicle.dealership_id, vehicle.id, act, before, after, actor, now)
 
 
 # What the acts read and write; a description of 60 kB is not read 20,000 times for a flag.
@@ -163,7 +205,8 @@ def _whole(ids: Sequence[int]) -> Any:
 
 
 def _edit(
-    vehicle: Vehicle,
+    dealership_id: int,
+    vehicle_id: int,
     act: Act,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
@@ -171,8 +214,8 @@ def _edit(
     now: datetime,
 ) -> dict[str, Any]:
     return {
-        "dealership_id": vehicle.dealership_id,
-        "vehicle_id": vehicle.id,
+        "dealership_id": dealership_id,
+        "vehicle_id": vehicle_id,
         "kind": act.kind,
         "before": dict(before),
         "after": dict(after),

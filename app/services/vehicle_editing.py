@@ -17,11 +17,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import ExternalLink, Vehicle
-from app.services import audit, sync_policy, vehicle_edits, vehicle_sync, vehicles
+from app.services import (
+    audit,
+    conflict_by_hand,
+    sync_policy,
+    vehicle_edits,
+    vehicle_sync,
+    vehicles,
+)
 from app.services.audit import Actor
 from app.services.errors import InputInvalid, NotAllowed
 from app.services.vehicle_doubts import Doubt, doubts
-from app.services.vehicle_fields import FIELDS
+from app.services.vehicle_fields import FIELDS, label_of
 from app.services.vehicle_input import (
     TITLE_PARTS,
     Unreadable,
@@ -74,11 +81,12 @@ CHANGED: Final = "This changed while the form was open. Both values are shown he
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written: the changed fields, and those that got the padlock."""
+    """What was written: changed fields, those that got the padlock, conflicts that it settled."""
 
     vehicle: Vehicle
     changed: tuple[str, ...]
     locked: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
 
 
 def create(db: Session, dealership_id: int, typed: Typed, actor: Actor, now: datetime) -> Saved:
@@ -153,16 +161,25 @@ def write(  # noqa: PLR0913 - one keyword for each thing that a form or a progra
         life = vehicle_sync.follow_status(vehicle, before["status"], f"by {actor.label}")
         before, after = before | life[0], after | life[1]
     fresh = _lock(db, vehicle, changes, keep, before, after)
-    vehicle_edits.record(db, vehicle, "edit", before, after, actor=actor, now=now)
-    _audit(db, vehicle, "vehicle.edit", actor, {"fields": sorted(changes), "kept": list(fresh)})
-    return Saved(vehicle, tuple(changes), fresh)
+    settled = conflict_by_hand.settle(db, vehicle, changes, actor, now)
+    reason = f"Conflict settled. {', '.join(map(label_of, settled))}." if settled else None
+    vehicle_edits.record(db, vehicle, "edit", before, after, actor=actor, now=now, reason=reason)
+    told = {"fields": sorted(changes), "kept": list(fresh)}
+    told |= {"settled": list(settled)} if settled else {}
+    _audit(db, vehicle, "vehicle.edit", actor, told)
+    return Saved(vehicle, tuple(changes), fresh, settled)
 
 
 def locked_row(db: Session, vehicle_id: int) -> Vehicle:
     """The vehicle, held until the transaction ends, so that no sync writes it meanwhile.
 
+    Its links come first, in the order of a sync: two who wait for each other would be one too many.
     Raises NotFound, and NotAllowed for one that was merged into another.
     """
+    links = select(ExternalLink.id).where(
+        ExternalLink.entity == "vehicle", ExternalLink.entity_id == vehicle_id
+    )
+    db.execute(links.order_by(ExternalLink.id).with_for_update()).all()
     query = select(Vehicle).where(Vehicle.id == vehicle_id).with_for_update()
     vehicle = db.scalar(query.execution_options(populate_existing=True))
     if vehicle is None:

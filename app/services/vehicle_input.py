@@ -151,10 +151,14 @@ def _money(_field: VehicleField, text: str) -> int:
     return _fitting(int(Decimal(found.replace(",", "")) * 100))
 
 
-def _int(_field: VehicleField, text: str) -> int:
+INT_EXAMPLES: Final = {"year": "2019", "odometer": "84,210"}
+
+
+def _int(field: VehicleField, text: str) -> int:
     found = text.strip()
     if not _WHOLE.fullmatch(found):
-        raise Unreadable("Enter a whole number, such as 84,210.")
+        example = INT_EXAMPLES.get(field.name, "4")
+        raise Unreadable(f"Enter a whole number, such as {example}.")
     return _fitting(int(re.sub(r"[, ]", "", found)))
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Conflict, SyncItem, SyncRun, Vehicle, VehicleEdit, VehicleMerge
+from app.models import SyncItem, SyncRun, Vehicle, VehicleEdit, VehicleMerge
 from app.services.errors import NotFound
 from app.services.vehicle_fields import FIELDS
 from app.services.vehicle_received import Received, received
@@ -28,7 +28,7 @@ from app.services.vehicle_timeline import (
     words_of,
 )
 from app.services.vehicle_values import DEFAULTS, value_of
-from app.services.vehicle_view import Origin, differs, origin_of
+from app.services.vehicle_view import Origin, differs, disputed_of, origin_of
 
 LIFECYCLE: Final = "lifecycle"
 # How far back both logs are read for one field; the run that made the vehicle is looked up beyond.
@@ -139,7 +139,9 @@ def why(db: Session, vehicle: Vehicle, name: str) -> FieldOrigin:
         act = None
     sent = received(db, link, name) if link else None
     kind = _kind(act, value, link, name, unexplained=any(one.wrote for one in history))
+    conflict = disputed_of(db, vehicle.id).get(name)
     agreed = (link.link.agreed or {}).get(name) if link else None
+    says = conflict.remote if conflict else agreed
     locked = name in (vehicle.locked_fields or ())
     return FieldOrigin(
         name,
@@ -152,9 +154,9 @@ def why(db: Session, vehicle: Vehicle, name: str) -> FieldOrigin:
         sent,
         locked,
         _locked_by(edits, name) if locked else None,
-        differs=link is not None and name != LIFECYCLE and differs(name, value, agreed),
-        theirs=words_of(name, agreed),
-        conflict_id=_open_conflict(db, vehicle.id, name),
+        differs=link is not None and name != LIFECYCLE and differs(name, value, says),
+        theirs=words_of(name, says),
+        conflict_id=conflict.id if conflict else None,
         merged_id=_merged_id(db, vehicle.id, act) if kind == "merge" else None,
         link=link,
     )
@@ -250,17 +252,6 @@ def _locked_by(edits: Sequence[EditEvent], name: str) -> EditEvent | None:
         if after and name in after and name not in before:
             return event
     return None
-
-
-def _open_conflict(db: Session, vehicle_id: int, name: str) -> int | None:
-    return db.scalar(
-        select(Conflict.id).where(
-            Conflict.entity == "vehicle",
-            Conflict.entity_id == vehicle_id,
-            Conflict.field == name,
-            Conflict.state == "open",
-        )
-    )
 
 
 def _merged_id(db: Session, vehicle_id: int, act: Act | None) -> int | None:

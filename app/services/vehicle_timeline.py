@@ -23,10 +23,11 @@ AT_ONCE: Final = 20
 WITHOUT_EFFECT: Final = ("preview", "reconcile")
 LARGEST_ID: Final = 2_147_483_647
 MARK: Final = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?")
+TOLD_BY_NAME: Final = ("photos", "exclude", "include", "publish", "unpublish")
 # Names in log rows that are no fields of the catalogue.
 OTHER_LABELS: Final = {
-    "lifecycle": "Life cycle",
-    "lifecycle_reason": "Reason of the life cycle",
+    "lifecycle": "Market state",
+    "lifecycle_reason": "Reason",
     "photos": "Photos",
     "hidden_photos": "Hidden photos",
     "photos_ordered": "Photo order",
@@ -97,8 +98,8 @@ EDIT_WORDS: Final = {
     "exclude": "Excluded from sync",
     "include": "Part of the sync again",
     "publish": "Published",
-    "unpublish": "Taken out of publishing",
-    "lifecycle": "Life cycle set by hand",
+    "unpublish": "Taken off shops",
+    "lifecycle": "Market state set by hand",
     "photos": "Photos changed",
     "merge": "Merged",
     "unmerge": "Merge taken back",
@@ -171,8 +172,8 @@ def item_changes(item: SyncItem) -> list[Change]:
 
 
 def edit_changes(edit: VehicleEdit) -> list[Change]:
-    """As item_changes; photos are told by the act's sentence, not by lists of ids."""
-    if edit.kind == "photos":
+    """As item_changes; none for acts whose name tells all."""
+    if edit.kind in TOLD_BY_NAME:
         return []
     return list(_changes(edit.before or {}, edit.after or {}))
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app.models import (
+    Conflict,
     EasyCarsStockData,
     ExternalLink,
     Photo,
@@ -34,7 +35,8 @@ CONDITIONS: Final = {"new": "New", "used": "Used", "demo": "Demo"}
 class Shown:
     """One field as it is shown. `value` None: not given.
 
-    `differs`: EasyCars has another value, `theirs` (None: it does not say).
+    `differs`: EasyCars has another value, `theirs` (None: it does not say). `conflict_id`: both
+    sides changed it, and nobody has decided yet.
     """
 
     field: VehicleField
@@ -42,6 +44,7 @@ class Shown:
     locked: bool
     differs: bool = False
     theirs: Any = None
+    conflict_id: int | None = None
 
     @property
     def is_given(self) -> bool:
@@ -90,13 +93,20 @@ class Origin:
     raw: str | None
 
 
-def groups_of(vehicle: Vehicle, agreed: Mapping[str, Any]) -> list[Group]:
-    """All fields of the catalogue under their headings, in the catalogue's order."""
+def groups_of(
+    vehicle: Vehicle, agreed: Mapping[str, Any], disputed: Mapping[str, Conflict] | None = None
+) -> list[Group]:
+    """All fields of the catalogue under their headings, in the catalogue's order.
+
+    `disputed`: open conflicts by field; they know what EasyCars says now, `agreed` does not yet.
+    """
+    found_open = disputed or {}
+    says = {**agreed, **{name: row.remote for name, row in found_open.items()}}
     found = {name: Group(heading, [], []) for name, heading in GROUPS.items()}
     for field in FIELDS.values():
         if field.name in NOT_LISTED:
             continue
-        shown = _shown(vehicle, field, agreed)
+        shown = _shown(vehicle, field, says, found_open.get(field.name))
         group = found[field.group]
         if shown.is_given or field.stored == "column":
             group.fields.append(shown)
@@ -105,15 +115,26 @@ def groups_of(vehicle: Vehicle, agreed: Mapping[str, Any]) -> list[Group]:
     return [group for group in found.values() if group.fields or group.absent]
 
 
-def _shown(vehicle: Vehicle, field: VehicleField, agreed: Mapping[str, Any]) -> Shown:
+def _shown(
+    vehicle: Vehicle, field: VehicleField, says: Mapping[str, Any], conflict: Conflict | None
+) -> Shown:
     name = field.name
     return Shown(
         field,
         in_words(name, value_of(vehicle, field), vehicle),
         name in (vehicle.locked_fields or ()),
-        bool(agreed) and differs(name, vehicle_values.value_of(vehicle, name), agreed.get(name)),
-        in_words(name, agreed.get(name)),
+        bool(says) and differs(name, vehicle_values.value_of(vehicle, name), says.get(name)),
+        in_words(name, says.get(name)),
+        conflict.id if conflict else None,
     )
+
+
+def disputed_of(db: Session, vehicle_id: int) -> dict[str, Conflict]:
+    """The vehicle's open conflicts by field."""
+    query = select(Conflict).where(
+        Conflict.entity == "vehicle", Conflict.entity_id == vehicle_id, Conflict.state == "open"
+    )
+    return {row.field: row for row in db.scalars(query)}
 
 
 def differs(name: str, here: Any, agreed: Any) -> bool:

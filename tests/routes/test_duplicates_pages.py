@@ -252,3 +252,49 @@ def test_a_long_list_costs_as_many_questions_as_a_short_one(
     assert count() == first
     with reading(place.id) as session:
         assert session.scalar(select(func.count(DuplicatePair.id))) == 13
+
+
+def test_a_person_puts_two_vehicles_side_by_side(place: Dealership, operator: FlaskClient) -> None:
+    one = vehicle(place, stock_number="S1", title="Rio, black")
+    other = vehicle(place, stock_number=None, vin=VIN, title="Rio, white")
+    answer = operator.post(LIST, data={"first": " s1", "second": VIN.lower()})
+    assert answer.status_code == 303
+    page = operator.get(answer.location).text
+    assert "Chosen by hand" in page
+    assert "Preview the result" in page
+    again = operator.post(LIST, data={"first": VIN, "second": "S1"})
+    assert again.location == answer.location
+    look(place)
+    with reading(place.id) as session:
+        (pair,) = session.scalars(select(DuplicatePair))
+        assert (pair.first_id, pair.second_id, pair.state) == (one.id, other.id, "open")
+        (event,) = session.scalars(select(AuditEvent).where(AuditEvent.action.like("duplicate%")))
+        assert event.details == {"vehicles": [one.id, other.id]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("S1", "", "Enter a stock number, a VIN or a registration."),
+        ("S1", "nobody", "No vehicle here has the stock number, VIN or registration nobody."),
+        ("S1", "TWICE", "More than one vehicle has TWICE."),
+        ("S1", "s1", "Both are the same vehicle."),
+    ],
+)
+def test_two_vehicles_that_cannot_be_told_are_asked_again(
+    place: Dealership, operator: FlaskClient, first: str, second: str, words: str
+) -> None:
+    vehicle(place, stock_number="S1")
+    vehicle(place, stock_number="TWICE")
+    vehicle(place, stock_number="A9", rego_num="TWICE")
+    answer = operator.post(LIST, data={"first": first, "second": second})
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert f'value="{second}"' in answer.text or not second
+    with reading(place.id) as session:
+        assert session.scalar(select(func.count(DuplicatePair.id))) == 0
+
+
+def test_a_viewer_compares_nothing_by_hand(place: Dealership, viewer: FlaskClient) -> None:
+    assert viewer.post(LIST, data={"first": "S1", "second": "S2"}).status_code == 403
+    assert "Compare two vehicles" not in viewer.get(LIST).text

@@ -39,7 +39,7 @@ def test_each_issue_leads_to_its_field(client: FlaskClient, place: Dealership) -
     car = vehicle(place, price_cents=None, stock_number="S77")
     html = page(client, PATH)
     assert f'href="/d/harbour/vehicles/{car.id}/edit#f-price_cents"' in html
-    assert f'href="/d/harbour/vehicles/{car.id}/photos"' in html
+    assert f'href="/d/harbour/vehicles/{car.id}/photos#upload"' in html
     assert "0 of 1 listed vehicle have nothing to mend" in words(html)
     assert 'href="/d/harbour/quality"' in page(client, "/d/harbour/vehicles")
     form = page(client, f"/d/harbour/vehicles/{car.id}/edit")

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.db import reading, unit_of_work
 from app.models import AuditEvent, Conflict, ExternalLink, Vehicle, VehicleEdit
 from app.models.types import utc_now
-from app.services import conflict_resolving, conflicts, vehicle_edits
+from app.services import conflict_resolving, conflicts, vehicle_editing, vehicle_edits
 from app.services.audit import Actor
 from app.services.conflict_resolving import Choice, Moved
 from app.services.conflicts import Record
@@ -288,3 +288,55 @@ def test_seen_again_the_newest_value_is_settled(disputed: Yard) -> None:
     assert disputed.vehicles()["A0"].price_cents == 880
     assert row.resolved_at is not None
     assert row.resolved_at - row.first_seen_at < timedelta(minutes=1)
+
+
+def by_hand(yard: Yard, **texts: str) -> vehicle_editing.Saved:
+    """A person fills the form of car A0; a padlock is not asked for."""
+    with unit_of_work(yard.dealership.id) as db:
+        car = db.scalars(select(Vehicle).where(Vehicle.stock_number == "A0")).one()
+        typed = vehicle_editing.Typed(texts, sure=ANYTHING)
+        return vehicle_editing.change(db, car.id, typed, ANNA, utc_now())
+
+
+class Anything:
+    """Every doubt is meant."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+ANYTHING = Anything()
+
+
+def test_a_value_typed_by_hand_settles_the_conflict_of_its_field(disputed: Yard) -> None:
+    assert by_hand(disputed, price_cents="9.25").settled == ("price_cents",)
+    (row,) = stored(disputed)
+    assert (row.state, row.resolution, row.resolved_by) == ("resolved", "manual", ANNA.label)
+    assert agreed(disputed)["price_cents"] == 900
+    run = disputed.sync()
+    assert (run.conflicts, disputed.vehicles()["A0"].price_cents) == (0, 925)
+    assert [row.state for row in stored(disputed)] == ["resolved"]
+
+
+def test_a_later_change_of_easycars_is_asked_about_after_a_value_typed_by_hand(
+    disputed: Yard,
+) -> None:
+    by_hand(disputed, price_cents="9.25")
+    disputed.stream.feed = [{"no": "A0", "price_cents": 870}]
+    disputed.sync()
+    assert [(row.state, row.remote) for row in stored(disputed)] == [
+        ("resolved", 900),
+        ("open", 870),
+    ]
+
+
+def test_another_field_typed_by_hand_leaves_the_conflict_open(disputed: Yard) -> None:
+    assert by_hand(disputed, colour="Red").settled == ()
+    assert [row.state for row in stored(disputed)] == ["open"]
+    assert agreed(disputed)["price_cents"] == 1000

@@ -117,7 +117,7 @@ def test_changes_are_in_words() -> None:
     photos, sold, locked = page(car).events
     assert photos.changes == []
     assert [(c.field, c.before, c.after) for c in sold.changes] == [
-        ("Life cycle", "Listed", "Sold")
+        ("Market state", "Listed", "Sold")
     ]
     assert [(c.field, c.before, c.after) for c in locked.changes] == [
         ("Fields kept here", "None", "Price, VIN")

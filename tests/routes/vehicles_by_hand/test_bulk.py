@@ -264,3 +264,11 @@ def test_the_list_is_narrowed_to_what_was_done_here(
     assert html.count('<th scope="col"') <= 7
     answer = browser.get(f"{LIST}.csv?{query}").text
     assert set(re.findall(r"Row ([abcd])", answer)) == expected
+
+
+def test_nothing_ticked_is_told_as_that(browser: FlaskClient) -> None:
+    query = {"select": "ticked", "action": "exclude", "expected": "7", "page_id": "1"}
+    page = browser.get(BULK, query_string=query).text
+    assert "No vehicle is chosen" in page
+    assert "were counted" not in page
+    assert "bulk-confirm" not in page
