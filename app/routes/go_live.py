@@ -73,7 +73,9 @@ def confirm() -> ResponseReturnValue:
 def reopen() -> ResponseReturnValue:
     return _act(
         lambda session: go_live.reopen(session, g.dealership, _step(), actor=current_actor()),
-        "The step is open again.",
+        "The sign-off is taken back."
+        if _step() == go_live.SIGNED_OFF
+        else "The step is open again.",
     )
 
 

@@ -27,7 +27,7 @@ from app.routes.run_card import ALWAYS, COUNTS, RunCard, card_of, count_label, i
 from app.routes.sync_stock import means
 from app.services import held as held_changes
 from app.services import manual_sync, outbox, previews, run_items, run_words
-from app.services.errors import AlreadyRunning, NotFound
+from app.services.errors import AlreadyRunning, NotAllowed, NotFound
 from app.services.run_items import ItemPage, Wanted
 from app.services.sync import approval, runs
 from app.templating import NavItem, counted
@@ -229,7 +229,11 @@ def _mode_again(session: Session, run: SyncRun) -> str:
 def ask_approval(run_id: int) -> ResponseReturnValue:
     """What would be let through, by number and row by row, before anybody says yes (T23)."""
     run = runs.get(db.session(), run_id)
-    return _approval_question(run)
+    try:
+        return _approval_question(run)
+    except NotAllowed as reason:  # from an old page: it was decided, or is too old
+        flash(reason.user_message, "info")
+        return redirect(url_for(".show", run_id=run_id), 303)
 
 
 def _approval_question(run: SyncRun, wrong: str | None = None) -> str:

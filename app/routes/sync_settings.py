@@ -138,13 +138,13 @@ def _set_yard(session: Session) -> None:
 @bp.post(f"{PAGE}/guards")
 @requires("admin")
 def save_guards() -> ResponseReturnValue:
-    return _try(_with_typed(sync_policy_edit.save_guards), "The guards were saved.")
+    return _try(_with_typed(sync_policy_edit.save_guards), "The guards were saved.", "guards")
 
 
 @bp.post(f"{PAGE}/ownership")
 @requires("admin")
 def save_owners() -> ResponseReturnValue:
-    return _try(_with_typed(sync_policy_edit.save_owners), "Ownership was saved.")
+    return _try(_with_typed(sync_policy_edit.save_owners), "Ownership was saved.", "ownership")
 
 
 def _with_typed(save: Callable[..., None]) -> Callable[[Session], None]:
@@ -174,15 +174,17 @@ def set_timezone() -> ResponseReturnValue:
     )
 
 
-def _try(change: Callable[[Session], Any], done: str) -> ResponseReturnValue:
-    """One change in one transaction: back to the page, or the page again with what was typed."""
+def _try(
+    change: Callable[[Session], Any], done: str, card: str | None = None
+) -> ResponseReturnValue:
+    """One change in one transaction: back to the card, or the page again with what was typed."""
     try:
         with unit_of_work(g.dealership.id) as session:
             change(session)
     except InputInvalid as error:
         return _page(request.form.to_dict(), error.fields or {"": error.user_message}), 422
     flash(done, "success")
-    return redirect(url_for(".index"), 303)
+    return redirect(url_for(".index", _anchor=card), 303)
 
 
 def _preview(interval: str, cron: str) -> Preview:

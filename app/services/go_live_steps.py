@@ -81,7 +81,10 @@ def _approve(facts: Facts, _decided: Decided) -> Step:
         one = "1 held change waits for a decision."
         state, said = "todo", one if held == 1 else f"{held} held changes wait for a decision."
     else:
-        state, said = "done", f"Run {first.id} imported {_vehicles(first.created)}; nothing waits."
+        state, said = (
+            "done",
+            f"Run {first.id} imported {_vehicles(first.created)}; no held change waits.",
+        )
     return Step(
         "approve", "Import and decide what was held", state, said, "review", "Review",
         may_skip=False,

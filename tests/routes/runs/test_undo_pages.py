@@ -176,9 +176,11 @@ def test_refused_in_words(story: Story, clock: StandingClock, queue: NotingQueue
             run = run_rows.run(world.place, "running", provider="demo")
     enqueued = len(queue.enqueued)
     client = world.client(world.admin)
-    page = client.get(world.url(f"runs/{run.id}/undo"))
+    asked = client.get(world.url(f"runs/{run.id}/undo"))
+    page = client.get(asked.location)
     api = client.post(f"/api/admin/easycars/sync/runs/{run.id}/undo")
-    assert (page.status_code, api.status_code) == (409, 409)
+    assert (asked.status_code, api.status_code) == (303, 409)
+    assert asked.location.endswith(f"runs/{run.id}"), "back to the run, with the reason"
     assert REFUSED[why] in page.text
     assert REFUSED[why] in api.get_json()["message"]
     assert client.post(world.url(f"runs/{run.id}/undo")).status_code == 303
