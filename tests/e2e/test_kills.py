@@ -148,7 +148,13 @@ def side_by_side(ours: Alias, others: Alias) -> Select[Any]:
 def unequal(table: Table, ours: Alias, others: Alias) -> list[ColumnElement[bool]]:
     """A condition for each column that two dealerships have in common."""
     shared = [column.name for column in table.c if column.name not in OWN[table.name]]
-    return [ours.c[name].is_distinct_from(others.c[name]) for name in shared]
+    return [_told(ours, name).is_distinct_from(_told(others, name)) for name in shared]
+
+
+def _told(rows: Alias, name: str) -> Any:
+    """The reason of a life cycle ends in the run's own number: only its words are compared."""
+    column = rows.c[name]
+    return func.substr(column, 1, len("Sold in EasyCars")) if name == "lifecycle_reason" else column
 
 
 def test_links_lead_to_their_own_vehicles(load: Load, aftermath: Aftermath) -> None:

@@ -249,7 +249,7 @@ def test_nothing_of_ours_goes_to_the_picture_server(
 def test_five_at_once_and_no_more(
     place: Dealership, pictures: Pictures, means: photos.PhotoMeans
 ) -> None:
-    urls = tuple(pictures.put(f"/{n}", jpeg(f"#0000{n:02x}"), wait=0.05) for n in range(20))
+    urls = tuple(pictures.put(f"/{n}", jpeg(f"#0000{n:02x}"), wait=0.3) for n in range(20))
     link(vehicle(place), urls)
     photos.sync_photos(next_run(place).id, means)
     assert pictures.most_at_once == 5

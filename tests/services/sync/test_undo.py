@@ -184,8 +184,9 @@ def test_items_of_the_undo_tell_before_and_after(yard: Yard) -> None:
     assert (told["S2"].action, told["S2"].after) == ("delete", None)
     assert (done.updated, done.total, done.done) == (2, 2, 2)
     assert done.message == (
-        f"2 vehicles put back as before run {done.parent_id}. The next sync brings the same "
-        "values again unless they are changed in EasyCars."
+        f"1 vehicle put back as before run {done.parent_id}. 1 vehicle that run {done.parent_id} "
+        "had created removed again. The next sync brings the same values again unless they are "
+        "changed in EasyCars."
     )
 
 
