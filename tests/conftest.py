@@ -80,6 +80,35 @@ def rules_compiled_once() -> Iterator[None]:
         yield
 
 
+class CompiledTemplates(BytecodeCache):
+    """Jinja's cache, in memory."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.known:
+            bucket.bytecode_from_string(self.known[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.known[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_compiled_once() -> Iterator[None]:
+    """Every app has a Jinja of its own; compiling the same templates took half of a page's test."""
+    made, compiled = Flask.create_jinja_environment, CompiledTemplates()
+
+    def environment(app: Flask) -> object:
+        jinja = made(app)
+        jinja.bytecode_cache = compiled
+        return jinja
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "create_jinja_environment", environment)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[servers.Postgres]:
     """The session's PostgreSQL, with a migrated template in it."""
@@ -157,27 +186,9 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
     return invented_settings(tmp_path, database_url, redis_url)
 
 
-class CompiledTemplates(BytecodeCache):
-    """Each test's app has a Jinja of its own; the templates are the same."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.known:
-            bucket.bytecode_from_string(self.known[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.known[bucket.key] = bucket.bytecode_to_string()
-
-
-COMPILED = CompiledTemplates()
-
-
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
-    app.jinja_env.bytecode_cache = COMPILED
     yield app
     close(app)
 

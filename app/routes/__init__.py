@@ -33,6 +33,7 @@ BLUEPRINTS = [
     "previews:bp",
     "outside:bp",
     "runs:bp",
+    "conflicts:bp",
     "review:bp",
     "duplicates:bp",
     "go_live:bp",

@@ -46,3 +46,9 @@ def page_at(path: str = "", **query: Any) -> str:
     """
     given = {name: value for name, value in query.items() if value is not None}
     return f"/d/{g.dealership.slug}/{path}" + (f"?{urlencode(given)}" if given else "")
+
+
+def ids_given(name: str) -> list[int]:
+    """The numbers of a repeated field of form or address, without what cannot be an id."""
+    found = request.values.getlist(name, type=int)
+    return [number for number in found if 0 <= number <= LARGEST_ID]

@@ -18,7 +18,7 @@ from tests.e2e.people import Place
 from tests.e2e.stack import Stack
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 STOCK = 15
@@ -65,7 +65,7 @@ def keep_a_price(page: Page, product: Stack, account: str, dealer: Place) -> Non
     price = page.locator('[name="price_cents"]')
     price.fill(str(ours))
     expect(page.locator("#keep-price_cents")).to_be_checked()
-    page.get_by_test_id("save-vehicle").click()
+    press(page, page.get_by_test_id("save-vehicle"))
     expect(page.locator("main")).to_contain_text(f"{ours:,}")
 
     product.simulator.stock(
@@ -78,8 +78,7 @@ def keep_a_price(page: Page, product: Stack, account: str, dealer: Place) -> Non
     expect(main).to_contain_text(f"{theirs:,}")
 
     page.get_by_role("link", name="Unlock Price", exact=True).click()
-    page.get_by_test_id("unlock-take").click()
-    page.wait_for_url(re.compile(rf"/vehicles/{car.id}([?#].*)?$"))
+    press(page, page.get_by_test_id("unlock-take"))
     expect(main).to_contain_text(f"{theirs:,}")
     expect(main).not_to_contain_text(f"{ours:,}")
 
@@ -104,18 +103,18 @@ def merge_and_unmerge(page: Page, product: Stack, dealer: Place) -> None:
     for name in ("make", "model", "vin"):
         page.locator(f'[name="{name}"]').fill(str(getattr(twin, name)))
     page.locator('[name="colour"]').fill("Sunset orange")
-    page.get_by_test_id("save-vehicle").click()
+    press(page, page.get_by_test_id("save-vehicle"))
     expect(page.locator("h1")).to_contain_text(twin.make)
     assert len(listed(product, dealer)) == STOCK + 1
 
     page.goto(at(dealer, "duplicates"))
     look = page.get_by_role("button", name="Look again")
     if look.count():
-        look.first.click()
+        press(page, look.first)
     page.get_by_role("link", name="Compare").first.click()
     page.locator('[data-field="colour"]').get_by_text("Sunset orange").click()
-    page.get_by_role("button", name="Preview the result").click()
-    page.get_by_role("button", name="Merge the two vehicles").click()
+    press(page, page.get_by_role("button", name="Preview the result"))
+    press(page, page.get_by_role("button", name="Merge the two vehicles"))
     assert {row.colour for row in listed(product, dealer) if row.vin == twin.vin} == {
         "Sunset orange"
     }
@@ -123,7 +122,7 @@ def merge_and_unmerge(page: Page, product: Stack, dealer: Place) -> None:
 
     page.goto(at(dealer, "duplicates?tab=merged"))
     page.get_by_role("link", name="Unmerge").first.click()
-    page.get_by_role("button", name="Unmerge", exact=True).click()
+    press(page, page.get_by_role("button", name="Unmerge", exact=True))
     assert len(listed(product, dealer)) == STOCK + 1
     assert twin.colour in {row.colour for row in listed(product, dealer) if row.id == twin.id}
 
@@ -145,6 +144,12 @@ def hold_and_approve(page: Page, product: Stack, account: str, dealer: Place) ->
     assert gone == ["missing"] * STOCK
     by_hand = [row.lifecycle for row in cars(product, dealer) if row.source == "Manual"]
     assert by_hand == ["listed"]
+
+
+def press(page: Page, button: Locator) -> None:
+    """Presses and waits for the page that answers: only then is it written."""
+    with page.expect_navigation():
+        button.click()
 
 
 def start(page: Page, product: Stack, dealer: Place) -> None:

@@ -18,6 +18,7 @@ from app.models.types import utc_now
 from app.services import duplicates
 from tests import factories
 from tests.factories_vehicles import link, photo, vehicle
+from tests.reading import words
 
 pytestmark = pytest.mark.usefixtures("any_database")
 VIN = "MR0FZ29G001234567"
@@ -77,10 +78,6 @@ def page(client: FlaskClient, path: str = LIST, status: int = 200) -> str:
     ids = re.findall(r'\sid="([^"]+)"', answer.text)
     assert len(ids) == len(set(ids)), "ids are unique"
     return answer.text
-
-
-def words(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
 def hidden(html: str) -> dict[str, str]:

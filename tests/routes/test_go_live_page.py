@@ -19,6 +19,7 @@ from app.models.types import utc_now
 from app.services import duplicates, go_live
 from tests import factories, run_rows
 from tests.factories_vehicles import vehicle
+from tests.reading import words
 
 pytestmark = pytest.mark.usefixtures("any_database")
 PAGE = "/d/harbour/go-live"
@@ -61,10 +62,6 @@ def page(client: FlaskClient, path: str = PAGE, status: int = 200) -> str:
     ids = re.findall(r'\sid="([^"]+)"', answer.text)
     assert len(ids) == len(set(ids)), "ids are unique"
     return answer.text
-
-
-def words(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
 def schedule(place: Dealership, **values: Any) -> None:

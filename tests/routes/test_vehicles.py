@@ -31,6 +31,7 @@ from tests.factories_vehicles import (
     stream_state,
     vehicle,
 )
+from tests.reading import words
 
 pytestmark = pytest.mark.usefixtures("any_database")
 API = "/api/admin/easycars/vehicles"
@@ -91,10 +92,6 @@ def page(client: FlaskClient, path: str = "/d/harbour/vehicles", status: int = 2
     answer = client.get(path)
     assert answer.status_code == status, answer.text
     return answer.text
-
-
-def words(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
 def test_a_list_shows_each_vehicle_with_its_source_and_freshness(

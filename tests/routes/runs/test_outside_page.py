@@ -15,6 +15,7 @@ from app.services.credential_input import CredentialInput
 from app.services.sync.connection import scope_of
 from tests import factories
 from tests.factories_vehicles import item, link, run, vehicle
+from tests.reading import words
 from tests.routes.runs.conftest import World
 
 pytestmark = pytest.mark.usefixtures("any_database")
@@ -84,7 +85,7 @@ def test_without_a_change_nothing_is_asked(stock: World) -> None:
 def test_a_new_yard_asks_about_the_vehicles_of_the_old_one_everywhere(stock: World) -> None:
     connect(stock, yard_code="200")
     client = stock.client(stock.admin)
-    page = client.get(stock.url("sync/outside")).text
+    page = words(client.get(stock.url("sync/outside")).text)
     assert "The yard was 100 at the last whole sync, now it is 200." in page
     assert "What shall happen to 2 vehicles?" in page
     assert "A1" in page
