@@ -4,8 +4,10 @@ from app.models.accounts import ApiToken, Dealership, Membership, User
 from app.models.audit import AuditEvent
 from app.models.conflicts import Conflict
 from app.models.credentials import EasyCarsCredential
-from app.models.easycars_archive import EasyCarsStockData
+from app.models.customers import Customer, CustomerMerge, Quotation
+from app.models.easycars_archive import EasyCarsLeadData, EasyCarsStockData
 from app.models.go_live import GoLiveStep
+from app.models.leads import Lead, LeadEvent, LeadPolicy
 from app.models.links import ExternalLink
 from app.models.outbox import OutboxMessage
 from app.models.photos import MediaObject, Photo
@@ -20,18 +22,25 @@ __all__ = [
     "ApiToken",
     "AuditEvent",
     "Conflict",
+    "Customer",
+    "CustomerMerge",
     "Dealership",
     "DuplicatePair",
     "EasyCarsCredential",
+    "EasyCarsLeadData",
     "EasyCarsStockData",
     "ExternalLink",
     "FeedQuestion",
     "GoLiveStep",
+    "Lead",
+    "LeadEvent",
+    "LeadPolicy",
     "MappingVersion",
     "MediaObject",
     "Membership",
     "OutboxMessage",
     "Photo",
+    "Quotation",
     "Schedule",
     "StreamState",
     "SyncBefore",

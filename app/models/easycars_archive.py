@@ -107,3 +107,55 @@ class EasyCarsStockData(TenantOwned, Base):
     is_deposit_taken: Mapped[bool | None] = mapped_column()
     image_count: Mapped[int | None] = mapped_column(BigInteger)
     image_urls: Mapped[str | None] = mapped_column(Text)
+
+
+class EasyCarsLeadData(TenantOwned, Base):
+    """Every lead as EasyCars told it last, all 25 fields typed (FR7); one row per link.
+
+    `created_date_time` is Sydney wall time as it came; `created_at` is the same moment in UTC,
+    NULL when it cannot be read, and `is_created_ambiguous` when the clock showed that hour twice
+    (trap T26). `lead_status` is no documented field: it is kept if it ever comes (trap T5).
+    """
+
+    __tablename__ = "easycar_lead_data"
+    __table_args__ = (
+        Index(None, "dealership_id", "lead_number"),
+        Index(None, "lead_id"),
+    )
+
+    link_id: Mapped[int] = mapped_column(
+        ForeignKey("external_link.id", ondelete="CASCADE"), primary_key=True
+    )
+    lead_id: Mapped[int] = mapped_column(ForeignKey("lead.id", ondelete="CASCADE"))
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    raw: Mapped[str] = mapped_column(Text)
+
+    lead_number: Mapped[str | None] = mapped_column(Text)
+    stock_number: Mapped[str | None] = mapped_column(Text)
+    vehicle_make: Mapped[str | None] = mapped_column(Text)
+    vehicle_model: Mapped[str | None] = mapped_column(Text)
+    vehicle_price: Mapped[Decimal | None] = mapped_column(Amount)
+    vehicle_type: Mapped[int | None] = mapped_column(BigInteger)
+    vehicle_year: Mapped[int | None] = mapped_column(BigInteger)
+    is_vehicle_new: Mapped[bool | None] = mapped_column()
+    vehicle_interest: Mapped[int | None] = mapped_column(BigInteger)
+    notes: Mapped[str | None] = mapped_column(Text)
+    vehicle_source_page_url: Mapped[str | None] = mapped_column(Text)
+    finance_status: Mapped[int | None] = mapped_column(BigInteger)
+    rating: Mapped[int | None] = mapped_column(BigInteger)
+    external_id: Mapped[str | None] = mapped_column(Text)
+    created_date_time: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_created_ambiguous: Mapped[bool] = mapped_column(default=False)
+    customer_no: Mapped[str | None] = mapped_column(Text)
+    customer_name: Mapped[str | None] = mapped_column(Text)
+    customer_email: Mapped[str | None] = mapped_column(Text)
+    customer_address: Mapped[str | None] = mapped_column(Text)
+    customer_city: Mapped[str | None] = mapped_column(Text)
+    customer_state: Mapped[str | None] = mapped_column(Text)
+    customer_post_code: Mapped[str | None] = mapped_column(Text)
+    customer_fax: Mapped[str | None] = mapped_column(Text)
+    customer_phone: Mapped[str | None] = mapped_column(Text)
+    customer_mobile: Mapped[str | None] = mapped_column(Text)
+    lead_status: Mapped[int | None] = mapped_column(BigInteger)
