@@ -7,7 +7,9 @@ HubError(user_message, **facts)
    ├─ ProviderUnavailable   retry later; RateLimited carries retry_after (seconds)
    ├─ CredentialsRejected   ask a person: which pair was refused
    ├─ RecordRefused         skip this record, note it on the item, go on
+   │  └─ CannotBeSent       our own check before the call: a person must complete the record
    ├─ RequestRefused        the provider said no to this one call (code 7)
+   ├─ OutcomeUnknown        it may have been done: look before anything is sent again
    └─ ContractBroken        the answer has a shape that we do not know: stop the run
 
 `user_message` is for the administrator; `facts` are for the log and never hold a secret.
@@ -105,10 +107,14 @@ class LeaseLost(HubError):
 
 
 class ProviderError(HubError):
-    """Something between us and an outside platform."""
+    """Something between us and an outside platform.
+
+    `sent` False: the call surely never left; even one that must not happen twice may be repeated.
+    """
 
     status = 502
     code = "provider_error"
+    sent = True
 
 
 class ProviderUnavailable(ProviderError):
@@ -146,8 +152,26 @@ class RecordRefused(ProviderError):
         self.external_id = external_id
 
 
+class CannotBeSent(RecordRefused):
+    """Would be refused over there; nobody was asked. `fields`: product field → words for it."""
+
+    code = "cannot_be_sent"
+
+    def __init__(
+        self, user_message: str, fields: Mapping[str, str] | None = None, **facts: Any
+    ) -> None:
+        super().__init__(user_message, **facts)
+        self.fields = dict(fields or {})
+
+
 class RequestRefused(ProviderError):
     code = "provider_refused"
+
+
+class OutcomeUnknown(ProviderError):
+    """A call that must not happen twice was cut off after it left: it may have been done."""
+
+    code = "outcome_unknown"
 
 
 class ContractBroken(ProviderError):

@@ -155,11 +155,23 @@ def pause_before_repeat(exc: Exception, repeat: Repeat) -> bool | float:
     asked = getattr(exc, "retry_after", None)
     if isinstance(exc, CircuitOpen | TimeIsUp) or not _repeatable(exc):
         return False
+    if repeat == "unsent" and not surely_undone(exc):
+        return False
     if asked is not None:
         return asked <= LONGEST_WAIT and max(float(asked), 0.05)
-    if repeat == "unsent":
-        return isinstance(exc, RateLimited) or getattr(exc, "sent", True) is False
     return True
+
+
+def surely_undone(exc: Exception) -> bool:
+    """Whether a failed call certainly changed nothing over there (easycars-api §12, CreateLead).
+
+    A server that names a time to come back has not begun; a plain 500 may come after the work.
+    """
+    if isinstance(exc, RateLimited | CircuitOpen):
+        return True
+    if isinstance(exc, HostFailed) and exc.retry_after is not None:
+        return exc.facts.get("status") == httpx.codes.SERVICE_UNAVAILABLE
+    return isinstance(exc, ProviderError) and not exc.sent
 
 
 def _repeatable(exc: Exception) -> bool:

@@ -128,7 +128,8 @@ def test_three_tries_and_no_more():
     [
         (HostFailed("x", sent=False), True, True),
         (HostFailed("x", sent=True), True, False),
-        (HostFailed("x", retry_after=2), 2.0, 2.0),
+        (HostFailed("x", retry_after=2, status=503), 2.0, 2.0),
+        (HostFailed("x", retry_after=2, status=500), 2.0, False),
         (RateLimited("x"), True, True),
         (RateLimited("x", 5), 5.0, 5.0),
         (RateLimited("x", 61), False, False),

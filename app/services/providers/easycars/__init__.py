@@ -14,6 +14,8 @@ from app.services.providers.easycars.check import ConnectionCheck, check_api, tw
 from app.services.providers.easycars.client import EasyCarsApiClient
 from app.services.providers.easycars.envelope import LABEL
 from app.services.providers.easycars.keys import SECRET_FIELDS, client_pair
+from app.services.providers.easycars.lead_api import LeadApi
+from app.services.providers.easycars.lead_client import EasyCarsLeadClient
 from app.services.providers.easycars.stock import EasyCarsApi, StockStream
 from app.services.sync.protocol import Keys, SecretField, Stream
 
@@ -31,8 +33,10 @@ class EasyCars:
     def connect(self, keys: Keys, environment: str, transport: Outside) -> Iterator[EasyCarsApi]:
         """Opens the way; nothing is asked yet. `environment` is "Test" or "Production"."""
         with transport.door(self.slug, self.label, environment) as door:
-            client = EasyCarsApiClient(door, environment, client_pair(keys, transport.settings))
-            yield EasyCarsApi(client, keys["account_number"], keys["account_secret"])
+            pair = client_pair(keys, transport.settings)
+            account = (keys["account_number"], keys["account_secret"])
+            leads = LeadApi(EasyCarsLeadClient(door, environment, pair), *account)
+            yield EasyCarsApi(EasyCarsApiClient(door, environment, pair), *account, leads)
 
     def check(self, api: EasyCarsApi) -> Mapping[str, str]:
         """{"access": …, "account": …}: words of what was proven. Raises CredentialsRejected."""

@@ -12,6 +12,7 @@ import orjson
 from app.secret import Secret
 from app.services.errors import RecordRefused
 from app.services.providers.easycars.client import EasyCarsApiClient, StockQuestion
+from app.services.providers.easycars.lead_api import LeadApi
 from app.services.providers.easycars.mapping import EasyCarsStockMapper, stock_number
 from app.services.providers.easycars.tables import TEXTS
 from app.services.providers.easycars.wire import parse_item
@@ -24,11 +25,12 @@ _VALUE = re.compile(rb'\s*:\s*(?:"([^"\\]*)"|(0|[1-9][0-9]{0,17}))\s*[,}]')
 
 @dataclass(frozen=True, slots=True)
 class EasyCarsApi:
-    """An open connection of one dealer account."""
+    """An open connection of one dealer account. `leads` asks for its own token when used."""
 
     client: EasyCarsApiClient
     account_number: Secret
     account_secret: Secret
+    leads: LeadApi
 
     def question(self, yard_code: str | None = None) -> StockQuestion:
         return StockQuestion(self.account_number, self.account_secret, yard_code)
