@@ -6,8 +6,10 @@ from flask import Response
 
 from app.simulator.easycars import wire
 from app.simulator.faults import FAULTS as HTTP_FAULTS
-from app.simulator.faults import Fault, Process, replaced
+from app.simulator.faults import Fault, Process, half, replaced
 from app.simulator.scenarios import Active, Switch
+
+SYSTEM_ERROR = "System error. Please contact support."
 
 
 def refusal(code: int, message: str) -> Fault:
@@ -23,6 +25,20 @@ def warned(process: Process, active: Active, switch: Switch) -> Response:
     response = process()
     body = wire.with_code(response.get_data(), wire.WARNING, "Some items are being updated.")
     return replaced(response, body)
+
+
+def then_refused(code: int, message: str) -> Fault:
+    """Do the work, and answer with a code as if it had failed."""
+
+    def fault(process: Process, active: Active, switch: Switch) -> Response:
+        return replaced(process(), wire.envelope(code=code, message=message))
+
+    return fault
+
+
+def truncated_before_processing(process: Process, active: Active, switch: Switch) -> Response:
+    """What arrives tells as little as the half of a good answer."""
+    return half(Response(wire.envelope(), mimetype="application/json"), promise_all=True)
 
 
 def _renamed(old: bytes, new: bytes) -> Fault:
@@ -44,7 +60,9 @@ FAULTS: dict[str, Fault] = HTTP_FAULTS | {
     "code-5": warned,
     "code-5-empty": refusal(wire.WARNING, "Some items are being updated."),
     "code-7": refusal(wire.FAILED, "The request could not be processed."),
-    "code-9": refusal(wire.SYSTEM_ERROR, "System error. Please contact support."),
+    "code-9": refusal(wire.SYSTEM_ERROR, SYSTEM_ERROR),
+    "code-9-after-processing": then_refused(wire.SYSTEM_ERROR, SYSTEM_ERROR),
+    "truncated-before-processing": truncated_before_processing,
     "code-42": refusal(42, "Something new."),
     "wrong-envelope": _renamed(b'"Code":0,', b""),
     "wrong-envelope-return-code": _renamed(
