@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from app import simulator
-from bench import memory, photos, report, stock, trust
+from bench import leads, memory, photos, report, stock, trust
 from bench.measure import Figure
 from bench.stage import DATABASES, Stage, stages
 
@@ -32,6 +32,8 @@ ONCE: dict[str, Line] = {
     "remap-all": trust.remap_all,
     "memory": memory.peak,
     "photos": photos.two_hundred,
+    "leads-out": leads.out,
+    "leads-in": leads.back,
 }
 LINES = (*BY_SIZE, *ONCE)
 

@@ -34,6 +34,7 @@ DEALERSHIP = 1
 TABLES = (
     "sync_before", "sync_payload", "conflict", "feed_question", "mapping_version",
     "vehicle_edit", "duplicate_pair", "outbox_message",
+    "easycar_lead_data", "lead_event", "lead", "customer",
     "easycar_stock_data", "photo", "media_object", "sync_item", "external_link", "vehicle",
     "stream_state", "sync_run",
 )  # fmt: skip
@@ -74,12 +75,11 @@ class Stage:
                 session,
                 dealership_id=DEALERSHIP,
                 provider="easycars",
-                stream="stock",
                 starter=Starter("bench", "person"),
                 queue=parts().queue,
                 clock=parts().clock,
                 mode=mode,
-                **facts,
+                **{"stream": "stock"} | facts,
             ).id
 
     def empty(self) -> None:
