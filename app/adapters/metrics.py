@@ -116,7 +116,9 @@ def _last_success(db: Session) -> Metric:
 
 
 def _newest(db: Session, condition: object) -> Iterable[SyncRun]:
-    newest = select(func.max(SyncRun.id)).where(IS_SYNC, condition).group_by(SyncRun.stream)  # type: ignore[arg-type]
+    """Of what is read: a delivery of single leads must not hide that no sync succeeds."""
+    wanted = (IS_SYNC, SyncRun.direction == "inbound", condition)
+    newest = select(func.max(SyncRun.id)).where(*wanted).group_by(SyncRun.stream)  # type: ignore[arg-type]
     return db.scalars(select(SyncRun).where(SyncRun.id.in_(newest)))
 
 

@@ -48,6 +48,25 @@ def stock(ctx: click.Context, dealership: str, preview: bool, wait: bool, as_jso
 
 
 @sync.command()
+@click.option("--dealership", required=True, metavar="SLUG")
+@click.option("--wait", is_flag=True, help="Follow the run to its end.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.pass_context
+@with_appcontext
+def leads(ctx: click.Context, dealership: str, wait: bool, as_json: bool) -> None:
+    """Start a lead sync: read known leads again.
+
+    Leads of your own are sent to EasyCars by themselves, without this command. Waits and exits
+    as `sync stock` does.
+    """
+    dealership_id = _dealership_id(dealership)
+    run_id, is_new = _start(
+        dealership_id, lambda db, wish: _sync(db, dealership_id, "sync", wish, "leads")
+    )
+    _end(ctx, dealership_id, run_id, is_new, wait, as_json)
+
+
+@sync.command()
 @click.argument("run_id", type=click.IntRange(1, 2_147_483_647))
 @click.option("--dealership", required=True, metavar="SLUG")
 @click.option("--wait", is_flag=True, help="Follow the run to its end, photos included.")
@@ -74,7 +93,8 @@ def _end(
 ) -> None:
     """Follows the run or tells where it stands, and leaves with the exit code of its outcome."""
     if not is_new:
-        click.echo(f"A stock sync is running already: run {run_id}.", err=True)
+        kind = "lead" if ctx.command.name == "leads" else "stock"
+        click.echo(f"A {kind} sync is running already: run {run_id}.", err=True)
     run = _follow(dealership_id, run_id, as_json) if wait else _read(dealership_id, run_id)
     _tell(run, as_json)
     if wait:
@@ -94,11 +114,13 @@ def _dealership_id(slug: str) -> int:
         raise click.ClickException(error.user_message) from error
 
 
-def _sync(db: Session, dealership_id: int, mode: str, wish: dict[str, Any]) -> SyncRun:
+def _sync(
+    db: Session, dealership_id: int, mode: str, wish: dict[str, Any], stream: str = "stock"
+) -> SyncRun:
     from app.services import manual_sync
 
     return manual_sync.start(
-        db, dealership_id=dealership_id, stream="stock", trigger="person", mode=mode, **wish
+        db, dealership_id=dealership_id, stream=stream, trigger="person", mode=mode, **wish
     )
 
 
@@ -166,7 +188,7 @@ def _bar(run: SyncRun) -> dict[str, Any]:
     from app.services import run_words
 
     if run.is_active:
-        is_reading = run.phase not in ("applying", "done")
+        is_reading = run.phase not in ("applying", "reading", "done")
         total = None if is_reading else run.total
         done = (run.total or 0) if is_reading else run.done
         return {"description": run_words.phase(run), "completed": done, "total": total}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.db import ALL_DEALERSHIPS, unit_of_work
+from app.db import ALL_DEALERSHIPS, reading, unit_of_work
 from app.jobs.context import application
 from app.log import get_logger
 from app.parts import parts
 from app.services import outbox_delivery, photos, previews, schedules
+from app.services.leads import alarms, delivery, sending
+from app.services.leads.sending import Means
 from app.services.sync import before, sweep
 
 log = get_logger(__name__)
@@ -20,6 +22,8 @@ def tick() -> None:
     """Opens a run for every schedule that is due. rq-scheduler calls it once a minute."""
     with application().app_context():
         start_due()
+        offer_kept_leads()
+        tell_overdue()
         drop_old_previews()
         drop_old_images()
 
@@ -33,6 +37,15 @@ def start_due() -> list[int]:
     if started:
         log.info("schedules_started", runs=started)
     return started
+
+
+def tell_overdue() -> int:
+    """Puts mails about leads that nobody answered in time (C53)."""
+    with unit_of_work(ALL_DEALERSHIPS) as session:
+        told = alarms.overdue(session, parts().clock.now())
+    if told:
+        log.info("leads_overdue", leads=told)
+    return told
 
 
 def drop_old_previews() -> Sequence[int]:
@@ -62,6 +75,30 @@ def bring_back() -> list[int]:
     for run_id, attempt in alone:
         made.queue.photos(run_id, attempt)
     return swept
+
+
+def offer_kept_leads() -> int:
+    """Leads from before the connection go out once there is one, however it was made."""
+    made = parts()
+    with reading(ALL_DEALERSHIPS) as session:
+        found = sending.with_kept(session)
+    means = Means(made.queue, made.clock)
+    for dealership_id in found:
+        with unit_of_work(dealership_id) as session:
+            sending.queue_kept(session, means)
+    return len(found)
+
+
+def wake_lanes() -> list[int]:
+    """Asks workers to send the leads that are due; the scheduler process calls it every few
+    seconds, so that a lost job or a try that is due again waits no longer."""
+    made = parts()
+    now = made.clock.now()
+    with reading(ALL_DEALERSHIPS) as session:
+        due = sorted(delivery.due(session, now))
+    for dealership_id in due:
+        made.queue.leads(dealership_id, f"{now:%H%M%S}")
+    return due
 
 
 def deliver() -> int:

@@ -25,8 +25,9 @@ class Queues:
 
     CONTROL = "control"
     SYNC = "sync"
+    LEADS = "leads"
     PHOTOS = "photos"
-    ALL = (CONTROL, SYNC, PHOTOS)
+    ALL = (CONTROL, LEADS, SYNC, PHOTOS)
 
 
 class RqJobQueue:
@@ -56,6 +57,14 @@ class RqJobQueue:
             attempt,
             job_id=f"photos-{run_id}-{attempt}",
             timeout=3600,
+        )
+
+    def leads(self, dealership_id: int, token: str) -> str:
+        return self._enqueue(
+            Queues.LEADS,
+            "app.jobs.leads.send_leads",
+            dealership_id,
+            job_id=f"leads-{dealership_id}-{token}",
         )
 
     def waiting(self, job_ids: Sequence[str]) -> set[str]:

@@ -16,7 +16,7 @@ from flask import Flask
 from rq_scheduler import Scheduler
 
 from app.jobs.context import application
-from app.jobs.periodic import TICK_CRON, TICK_ID, bring_back, deliver
+from app.jobs.periodic import TICK_CRON, TICK_ID, bring_back, deliver, wake_lanes
 from app.jobs.queues import Queues
 from app.log import get_logger
 from app.parts import parts
@@ -75,6 +75,7 @@ def _sweep_forever(app: Flask, connection: redis.Redis) -> None:
 def _sweep_once() -> None:
     try:
         bring_back()
+        wake_lanes()
     except Exception as exc:  # noqa: BLE001 - a database that is away for a moment must not end it
         log.warning("sweep_failed", kind=type(exc).__name__)
 

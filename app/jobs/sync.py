@@ -13,6 +13,7 @@ from app.log import get_logger
 from app.models import SyncRun
 from app.parts import Parts, parts
 from app.services import duplicates_after_sync
+from app.services.leads import reading_run
 from app.services.photos.handover import hand_over
 from app.services.sync import connection, engine, work
 
@@ -42,6 +43,8 @@ def engine_ports(made: Parts) -> work.Ports:
     """The engine's needs, from the application's parts."""
 
     def open_connection(db: Session, run: SyncRun) -> connection.Connection:
+        if run.stream == reading_run.STREAM:
+            return reading_run.open_connection(db, run, made.crypto)
         return connection.open_connection(db, run, made.crypto)
 
     def after_sync(db: Session, dealership_id: int, run_id: int) -> dict[str, Any]:
@@ -54,4 +57,5 @@ def engine_ports(made: Parts) -> work.Ports:
         open_connection=open_connection,
         after_sync=after_sync,
         batch_size=made.settings.sync_batch_size,
+        own_ways={reading_run.STREAM: reading_run.execute},
     )

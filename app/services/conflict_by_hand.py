@@ -6,29 +6,28 @@ value counts as known, so that the next sync asks nothing until EasyCars changes
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import ExternalLink, Vehicle
-from app.services import conflicts
+from app.models import Conflict, Customer, ExternalLink, Lead, Vehicle
 from app.services.audit import Actor
 
 
 def settle(
-    db: Session, vehicle: Vehicle, fields: Collection[str], actor: Actor, now: datetime
+    db: Session,
+    record: Vehicle | Lead | Customer,
+    fields: Collection[str],
+    actor: Actor,
+    now: datetime,
 ) -> tuple[str, ...]:
     """Closes the open conflicts of these fields as "manual"; which fields had one.
 
-    The caller has written the values, and logs the act. The vehicle is locked by the caller.
+    The caller has written the values, and logs the act. The record is locked by the caller.
     """
-    rows = [
-        row
-        for row in conflicts.of_records(db, "vehicle", [vehicle.id], lock=True)
-        if row.field in fields
-    ]
+    rows = _open(db, record, fields)
     for link in _links(db, {row.link_id for row in rows}):
         told = {row.field: row.remote for row in rows if row.link_id == link.id}
         agreed = {name: value for name, value in link.agreed.items() if name not in told}
@@ -37,6 +36,19 @@ def settle(
         row.state, row.resolution, row.resolved_at = "resolved", "manual", now
         row.resolved_by, row.resolved_by_id = actor.label[:254], actor.user_id
     return tuple(row.field for row in rows)
+
+
+def _open(
+    db: Session, record: Vehicle | Lead | Customer, fields: Collection[str]
+) -> Sequence[Conflict]:
+    query = select(Conflict).where(
+        Conflict.entity == record.__tablename__,
+        Conflict.entity_id == record.id,
+        Conflict.field.in_(fields),
+        Conflict.state == "open",
+    )
+    locked = query.order_by(Conflict.id).with_for_update()
+    return db.scalars(locked.execution_options(populate_existing=True)).all()
 
 
 def _links(db: Session, ids: Collection[int]) -> list[ExternalLink]:

@@ -1,15 +1,14 @@
 """The records behind conflicts: how each kind is loaded, named, read and written.
 
-A conflict knows its entity and the number of its record, no more. Vehicles are the only kind so
-far; leads add one class here and a line to KINDS.
+A conflict knows its entity and the number of its record, no more. Vehicles are here, leads and
+customers in leads/conflict_kinds.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -17,6 +16,9 @@ from sqlalchemy.orm import Session
 from app.models import Conflict, Vehicle, VehicleEdit
 from app.services import vehicle_edits
 from app.services.audit import Actor
+from app.services.conflict_shape import ChangedHere, FieldInfo, Kind
+from app.services.leads.conflict_kinds import Customers, Leads
+from app.services.leads.sending import Means
 from app.services.vehicle_fields import FIELDS
 from app.services.vehicle_input import as_typed, options, read_typed
 from app.services.vehicle_sync import follow_status
@@ -25,60 +27,12 @@ from app.services.vehicle_values import put_values, values_of
 EDITS_READ: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class FieldInfo:
-    """A field for people; `kind` and `unit` as in the catalogue of the record's fields."""
-
-    name: str
-    label: str
-    kind: str
-    unit: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedHere:
-    """Who changed a field here last, and when."""
-
-    actor: str
-    at: datetime
-
-
-class Kind(Protocol):
-    """What the conflict pages need to know of one kind of record."""
-
-    noun: str
-    path: str
-
-    def load(self, db: Session, ids: Sequence[int], *, lock: bool = False) -> dict[int, Any]: ...
-    def visible(self) -> ColumnElement[bool]: ...
-    def label(self, record: Any) -> str: ...
-    def values(self, record: Any) -> dict[str, Any]: ...
-    def locked(self, record: Any) -> frozenset[str]: ...
-    def fields(self) -> Iterable[FieldInfo]: ...
-    def read(self, name: str, text: str) -> Any: ...
-    def typed(self, name: str, value: Any) -> str: ...
-    def options(self, name: str, value: Any) -> Mapping[str, str]: ...
-    def put(self, record: Any, changes: Mapping[str, Any], agreed: Mapping[str, Any]) -> None: ...
-    def edits(self, db: Session, record_id: int) -> dict[str, ChangedHere]: ...
-    def note(  # noqa: PLR0913 - one keyword for each fact of the act
-        self,
-        db: Session,
-        record: Any,
-        before: Mapping[str, Any],
-        after: Mapping[str, Any],
-        *,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        run_id: int | None,
-    ) -> None: ...
-
-
 class Vehicles:
     """Conflicts of vehicles. Merged and excluded ones wait for nobody."""
 
     noun = "vehicle"
     path = "vehicles"
+    number = "stock number"
 
     def load(self, db: Session, ids: Sequence[int], *, lock: bool = False) -> dict[int, Vehicle]:
         query = select(Vehicle).where(Vehicle.id.in_(ids))
@@ -159,5 +113,12 @@ class Vehicles:
             run_id=run_id,
         )  # fmt: skip
 
+    def differs_now(self, db: Session, record: Vehicle, means: Means) -> None:
+        """Vehicles are not sent to EasyCars."""
 
-KINDS: Final[Mapping[str, Kind]] = {"vehicle": Vehicles()}
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "vehicle": Vehicles(),
+    "lead": Leads(),
+    "customer": Customers(),
+}

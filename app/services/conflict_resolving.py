@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
@@ -19,9 +18,11 @@ from sqlalchemy.orm import Session
 from app.models import Conflict, ExternalLink
 from app.services import audit, conflicts
 from app.services.audit import Actor
-from app.services.conflict_records import KINDS, Kind
+from app.services.conflict_records import KINDS
+from app.services.conflict_shape import FieldInfo, Kind
 from app.services.conflicts import Record, is_open, mark_of
 from app.services.errors import HubError, InputInvalid
+from app.services.leads.sending import Means
 
 Take = Literal["local", "easycars", "manual"]
 WORDS: Final = {"local": "kept here", "easycars": "taken from EasyCars", "manual": "a third value"}
@@ -49,9 +50,7 @@ class Choice:
 class Outcome:
     """One field of the result: what is here now, what will be here."""
 
-    label: str
-    kind: str
-    unit: str | None
+    info: FieldInfo
     before: Any
     after: Any
 
@@ -87,13 +86,7 @@ def read_choices(
 def preview(record: Record, choices: Mapping[str, Choice]) -> list[Outcome]:
     """What the record will hold after these choices; nothing is written."""
     return [
-        Outcome(
-            field.info.label,
-            field.info.kind,
-            field.info.unit,
-            field.here,
-            _result(choices[field.info.name], field.here, field.theirs),
-        )
+        Outcome(field.info, field.here, _result(choices[field.info.name], field.here, field.theirs))
         for field in record.fields
         if field.info.name in choices
     ]
@@ -110,14 +103,14 @@ def resolve(
     choices: Mapping[str, Choice],
     *,
     actor: Actor,
-    now: datetime,
+    means: Means,
 ) -> int:
     """Settles the chosen fields of one record; how many.
 
     Raises Moved when a field was settled or either side changed since its mark was made.
     """
     kind = KINDS[entity]
-    settled = _Settling(db, kind, entity, [entity_id], actor, now)
+    settled = _Settling(db, kind, entity, [entity_id], actor, means)
     record, rows = settled.record(entity_id), settled.rows(entity_id)
     _refuse_moved(kind, record, rows, choices)
     settled.apply(entity_id, choices)
@@ -165,9 +158,10 @@ class _Settling:
         entity: str,
         ids: Sequence[int],
         actor: Actor,
-        now: datetime,
+        means: Means,
     ) -> None:
-        self.db, self.kind, self.actor, self.now = db, kind, actor, now
+        self.db, self.kind, self.actor, self.means = db, kind, actor, means
+        self.now = means.clock.now()
         links = db.scalars(
             select(ExternalLink)
             .where(ExternalLink.entity == entity, ExternalLink.entity_id.in_(ids))
@@ -201,6 +195,8 @@ class _Settling:
         for name, choice in choices.items():
             self._close(rows[name], choice)
         self._note(record, rows, choices, {name: here.get(name) for name in changes}, changes)
+        if any(choice.take != "easycars" for choice in choices.values()):
+            self.kind.differs_now(self.db, record, self.means)
 
     def _close(self, row: Conflict, choice: Choice) -> None:
         if link := self._links.get(row.link_id):
@@ -273,7 +269,7 @@ def resolve_many(  # noqa: PLR0913 - one keyword for each fact of the act
     *,
     mark: str,
     actor: Actor,
-    now: datetime,
+    means: Means,
     dealership_id: int,
 ) -> Selection:
     """The same choice for every open field of these records, or of all (None), in one go.
@@ -287,7 +283,7 @@ def resolve_many(  # noqa: PLR0913 - one keyword for each fact of the act
             "Look at the newest values and choose again."
         )
     for some in _slices(chosen.ids):
-        settled = _Settling(db, KINDS[entity], entity, some, actor, now)
+        settled = _Settling(db, KINDS[entity], entity, some, actor, means)
         for number in some:
             rows = settled.rows(number)
             settled.apply(number, {name: Choice(take, "") for name in rows})

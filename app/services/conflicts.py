@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import Conflict, ExternalLink
-from app.services.conflict_records import KINDS, ChangedHere, FieldInfo, Kind
+from app.services.conflict_records import KINDS
+from app.services.conflict_shape import ChangedHere, FieldInfo, Kind
 from app.services.errors import NotFound
 
 PAGE_SIZE: Final = 25
@@ -45,10 +46,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class WaitingPage:
-    """A page of records, worst first then oldest, and how many there are in all."""
+    """A page of records, worst first then oldest, and how many there are in all, by kind."""
 
     rows: Sequence[Waiting]
-    total: int
+    counts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,15 @@ def is_open() -> ColumnElement[bool]:
 
 def count(db: Session) -> int:
     """Records with at least one open conflict."""
-    records = select(Conflict.entity, Conflict.entity_id).where(is_open()).distinct()
-    return db.scalar(select(func.count()).select_from(records.subquery())) or 0
+    return sum(counts(db).values())
+
+
+def counts(db: Session) -> dict[str, int]:
+    """Records with at least one open conflict, by kind; kinds without one are absent."""
+    records = select(Conflict.entity, Conflict.entity_id).where(is_open()).distinct().subquery()
+    query = select(records.c.entity, func.count()).group_by(records.c.entity)
+    found: dict[str, int] = {row[0]: row[1] for row in db.execute(query)}
+    return {entity: found[entity] for entity in KINDS if entity in found}
 
 
 def page(db: Session, number: int = 1, size: int = PAGE_SIZE) -> WaitingPage:
@@ -119,7 +131,7 @@ def page(db: Session, number: int = 1, size: int = PAGE_SIZE) -> WaitingPage:
         .offset((number - 1) * size)
     ).all()
     found = _fields_of(db, [(row.entity, row.entity_id) for row in rows])
-    return WaitingPage([_waiting(found[(row.entity, row.entity_id)]) for row in rows], count(db))
+    return WaitingPage([_waiting(found[(row.entity, row.entity_id)]) for row in rows], counts(db))
 
 
 def _fields_of(

@@ -9,10 +9,11 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from app.models import EasyCarsCredential, SyncRun, Vehicle
+from app.models import EasyCarsCredential, Lead, SyncRun, Vehicle
+from app.services.leads import listing
 from app.services.sync_overview import Overview
 
 DAYS: Final = 30
@@ -39,6 +40,15 @@ class Totals:
     total: int
     from_easycars: int
     by_lifecycle: dict[str, int]
+
+
+@dataclass(frozen=True)
+class LeadTotals:
+    """All leads, those that came from EasyCars, and those that nobody answered in time."""
+
+    total: int
+    from_easycars: int
+    overdue: int
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,19 @@ def totals(db: Session, dealership_id: int) -> Totals:
     return Totals(by_lifecycle.total(), by_source["EasyCars"], dict(by_lifecycle))
 
 
+def lead_totals(db: Session, dealership_id: int, now: datetime) -> LeadTotals:
+    """One count of all leads, whatever became of them; the list's tab All shows the same."""
+    late = listing.deadline(db, now).where()
+    row = db.execute(
+        select(
+            func.count(Lead.id),
+            func.coalesce(func.sum(case((Lead.source == "EasyCars", 1), else_=0)), 0),
+            func.coalesce(func.sum(case((late, 1), else_=0)), 0),
+        ).where(Lead.dealership_id == dealership_id)
+    ).one()
+    return LeadTotals(*row)
+
+
 def credential(db: Session, dealership_id: int) -> EasyCarsCredential | None:
     return db.scalar(
         select(EasyCarsCredential).where(EasyCarsCredential.dealership_id == dealership_id)
@@ -97,13 +120,17 @@ def credential(db: Session, dealership_id: int) -> EasyCarsCredential | None:
 
 
 def thirty_days(db: Session, dealership_id: int, zone: ZoneInfo, now: datetime) -> Sequence[Day]:
-    """Ended runs per day of the dealership's calendar, oldest first (row 175)."""
+    """Ended syncs per day of the dealership's calendar, oldest first (row 175).
+
+    Deliveries of single leads are not among them: a busy day's would hide the failed sync.
+    """
     today = now.astimezone(zone).date()
     first = today - timedelta(days=DAYS - 1)
     rows = db.execute(
         select(SyncRun.created_at, SyncRun.status).where(
             SyncRun.dealership_id == dealership_id,
             SyncRun.mode == "sync",
+            SyncRun.direction == "inbound",
             SyncRun.status.in_(OUTCOMES),
             SyncRun.created_at >= datetime(first.year, first.month, first.day, tzinfo=zone),
         )

@@ -20,12 +20,14 @@ from sqlalchemy.orm import Session
 
 from app.models import SyncRun
 from app.services import outbox
+from app.services.leads import quotations, sending
 
 State = Literal["ok", "degraded", "down"]
 CRITICAL: Final = frozenset({"database", "redis"})
 LIMIT_S: Final = 3.0
 WAITS_TOO_LONG: Final = timedelta(minutes=5)
 MAIL_WAITS_TOO_LONG: Final = timedelta(minutes=15)
+LEADS_WAIT_TOO_LONG: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 
 
@@ -96,6 +98,7 @@ CURES: Final = {
     "workers": "Start workers: forecourt worker",
     "scheduler": "Start the clock: forecourt scheduler",
     "outbox": "Run: forecourt doctor, and look at its line about mail.",
+    "leads": "Open Lead Sync of the dealership: it says why EasyCars does not take them.",
     "media": "Check MEDIA_URL: the folder or bucket must exist and be writable.",
 }
 
@@ -116,8 +119,20 @@ def waiting(db: Session, now: datetime) -> Part:
 
 
 def outgoing(db: Session, now: datetime) -> Part:
-    """Mails that wait long or were given up: the mail server, or no scheduler that sends."""
-    found = outbox.backlog(db, now)
+    """What leaves: mails that wait long or were given up, leads that EasyCars does not take."""
+    parts = _mails(db, now), _leads(db, now)
+    bad = [part for part in parts if part.state != "ok"] or parts
+    return Part(
+        bad[0].state,
+        " ".join(part.words for part in bad),
+        " ".join(part.cure for part in bad if part.cure),
+        {name: value for part in parts for name, value in part.details.items()},
+    )
+
+
+def _mails(db: Session, now: datetime) -> Part:
+    """The mail server, or no scheduler that sends."""
+    found = outbox.backlog(db, now, ("mail",))
     details = {"waiting": found.waiting, "givenUpWithin24h": found.dead}
     if found.dead:
         words = f"{found.dead} mails could not be delivered within a day."
@@ -131,12 +146,29 @@ def outgoing(db: Session, now: datetime) -> Part:
     )
 
 
+def _leads(db: Session, now: datetime) -> Part:
+    """Leads are never given up: only how long they wait tells that something is wrong."""
+    found = outbox.backlog(db, now, (sending.KIND, quotations.KIND))
+    details = {"leadsWaiting": found.waiting}
+    if found.oldest is not None and now - found.oldest > LEADS_WAIT_TOO_LONG:
+        hours = int((now - found.oldest).total_seconds() // 3600)
+        long = f"{hours} {'hour' if hours == 1 else 'hours'}"
+        words = f"{_lead_words(found.waiting)} for EasyCars, the oldest for {long}."
+        return Part("degraded", words, CURES["leads"], details)
+    words = f"{_lead_words(found.waiting)} for EasyCars." if found.waiting else "No lead waits."
+    return Part("ok", words, details=details)
+
+
+def _lead_words(count: int) -> str:
+    return "1 lead waits" if count == 1 else f"{count} leads wait"
+
+
 def last_runs(db: Session, now: datetime) -> Part:
     """How the last finished run of each stream went; a failed one needs a look."""
     newest = (
         select(func.max(SyncRun.id))
         .where(SyncRun.status.not_in(("queued", "running")), SyncRun.mode == "sync")
-        .group_by(SyncRun.provider, SyncRun.stream)
+        .group_by(SyncRun.provider, SyncRun.stream, SyncRun.direction)
     )
     runs = db.scalars(select(SyncRun).where(SyncRun.id.in_(newest))).all()
     failed = db.scalar(

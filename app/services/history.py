@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import SyncItem, SyncRun, Vehicle
@@ -33,6 +33,7 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+    direction: str | None = None
 
     @property
     def any(self) -> bool:
@@ -112,6 +113,7 @@ def _filtered(dealership_id: int, filters: Filters) -> Select[SyncRun]:
         (SyncRun.stream, filters.stream),
         (SyncRun.status, filters.status),
         (SyncRun.trigger, filters.trigger),
+        (SyncRun.direction, filters.direction),
     ):
         if wanted is not None:
             query = query.where(column == wanted)
@@ -139,7 +141,8 @@ def _touched(dealership_id: int, text: str) -> ColumnElement[bool]:
     by_vehicle = select(SyncItem.run_id).where(
         SyncItem.dealership_id == dealership_id, SyncItem.entity_id.in_(vehicles)
     )
-    found: list[ColumnElement[bool]] = [SyncRun.id.in_(by_number), SyncRun.id.in_(by_vehicle)]
+    of_vehicle = and_(SyncRun.stream == "stock", SyncRun.id.in_(by_vehicle))
+    found: list[ColumnElement[bool]] = [SyncRun.id.in_(by_number), of_vehicle]
     if text.isdecimal() and len(text) <= 9:
         found.append(SyncRun.id == int(text))
     return or_(*found)

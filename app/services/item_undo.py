@@ -60,6 +60,8 @@ def may_offer(item: SyncItem, run: SyncRun, now: datetime) -> bool:
     """Whether a row is worth the question: a quick look without asking the database."""
     if item.action not in ACTIONS or run.mode not in MODES or item.entity_id is None:
         return False
+    if run.stream != "stock":
+        return False
     if run.is_active or now > item.created_at + KEPT_FOR:
         return False
     return any(name in FIELDS for name in {**(item.before or {}), **(item.after or {})})

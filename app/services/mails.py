@@ -17,14 +17,21 @@ FOOT = "You get this mail because you may approve changes at this dealership in 
 
 
 def payload(
-    subject: str, paragraphs: Sequence[str], *, rows: Sequence[str] = (), link: tuple[str, str]
+    subject: str,
+    paragraphs: Sequence[str],
+    *,
+    rows: Sequence[str] = (),
+    link: tuple[str, str],
+    foot: str = FOOT,
 ) -> dict[str, Any]:
-    """What the outbox keeps of a mail. `rows` become a list; `link` is (words, path of ours)."""
+    """What the outbox keeps of a mail. `rows` become a list; `link` is (words, path of ours);
+    `foot` says why the receiver gets it."""
     return {
         "subject": subject,
         "paragraphs": list(paragraphs),
         "rows": list(rows),
         "link": list(link),
+        "foot": foot,
     }
 
 
@@ -52,7 +59,12 @@ def _text(kept: Mapping[str, Any], words: str, address: str | None) -> str:
     if kept["rows"]:
         parts.insert(1, "\n".join(f"- {row}" for row in kept["rows"]))
     parts.append(f"{words}: {address}" if address else f"{words} in Forecourt.")
-    return "\n\n".join([*parts, "-- \n" + FOOT]) + "\n"
+    return "\n\n".join([*parts, "-- \n" + _foot(kept)]) + "\n"
+
+
+def _foot(kept: Mapping[str, Any]) -> str:
+    """Mails that were put before feet differed keep none."""
+    return str(kept.get("foot", FOOT))
 
 
 def _html(kept: Mapping[str, Any], words: str, address: str | None) -> str:
@@ -61,5 +73,5 @@ def _html(kept: Mapping[str, Any], words: str, address: str | None) -> str:
         rows = "".join(f"<li>{escape(row)}</li>" for row in kept["rows"])
         blocks.insert(1, f"<ul>{rows}</ul>")
     shown = f'<a href="{escape(address)}">{escape(words)}</a>' if address else escape(words)
-    blocks += [f"<p>{shown}</p>", f"<p><small>{escape(FOOT)}</small></p>"]
+    blocks += [f"<p>{shown}</p>", f"<p><small>{escape(_foot(kept))}</small></p>"]
     return f"<!doctype html><html><body>{''.join(blocks)}</body></html>"

@@ -52,10 +52,12 @@ def start(  # noqa: PLR0913 - one keyword for each fact of the run
     means: Means,
     parent_id: int | None = None,
     mode: str = "sync",
+    scope: Mapping[str, Any] | None = None,
 ) -> SyncRun:
     """Opens a run in the caller's transaction and audits who asked for it.
 
     `mode` "preview" only looks: the run tells what a sync would do and changes nothing.
+    `scope` with opening.NUMBERS reads only these leads; the hourly limit does not count then.
     Raises NotConfigured, AlreadyRunning, TooMany as `opening.open_run` does.
     """
     run = opening.open_run(
@@ -66,12 +68,13 @@ def start(  # noqa: PLR0913 - one keyword for each fact of the run
         starter=Starter(actor.label, trigger, actor.user_id, actor.request_id),
         queue=means.queue,
         clock=means.clock,
-        hourly_limit=means.hourly_limit,
+        hourly_limit=None if opening.NUMBERS in (scope or {}) else means.hourly_limit,
         parent_id=parent_id,
         mode=mode,
+        scope=scope,
     )
     db.flush()
-    _audit(db, actor, "sync.preview" if mode == "preview" else "sync.start", run)
+    _audit(db, actor, "sync.preview" if mode == "preview" else "sync.start", run, scope)
     return run
 
 
@@ -163,7 +166,7 @@ def approve(
     )
     details = {"heldBy": run_id, "removals": held.removals, "values": held.values, "new": held.new}
     audit.record(
-        db, actor, "sync.approve", f"stock run {run.id}", details,
+        db, actor, "sync.approve", f"{run.stream} run {run.id}", details,
         dealership_id=held_run.dealership_id,
     )  # fmt: skip
     return run
@@ -187,9 +190,9 @@ def _audit(
     )
 
 
-def allowance(db: Session, dealership_id: int, now: datetime, limit: int) -> Allowance:
-    """How many starts by hand are left: "2 of 5 left this hour, next at 14:20"."""
-    starts = opening.manual_starts(db, dealership_id, PROVIDER, now)
+def allowance(db: Session, dealership_id: int, stream: str, now: datetime, limit: int) -> Allowance:
+    """How many starts of a stream by hand are left: "2 of 5 left this hour, next at 14:20"."""
+    starts = opening.manual_starts(db, dealership_id, PROVIDER, stream, now)
     next_at = starts[-limit if len(starts) >= limit else 0] + MANUAL_WINDOW if starts else None
     return Allowance(limit, max(0, limit - len(starts)), next_at)
 
@@ -208,14 +211,19 @@ def estimate_seconds(db: Session, dealership_id: int, stream: str) -> int:
 
 def _durations(db: Session, dealership_id: int, stream: str) -> list[float]:
     rows = db.execute(
-        select(SyncRun.started_at, SyncRun.completed_at)
+        select(SyncRun.started_at, SyncRun.completed_at, SyncRun.scope)
         .where(
             SyncRun.dealership_id == dealership_id,
             SyncRun.stream == stream,
+            SyncRun.direction == "inbound",
             SyncRun.mode == "sync",
             SyncRun.status.in_(("success", "warning")),
         )
         .order_by(SyncRun.id.desc())
         .limit(RUNS_LOOKED_AT)
     )
-    return [(ended - began).total_seconds() for began, ended in rows if began and ended]
+    return [
+        (ended - began).total_seconds()
+        for began, ended, scope in rows
+        if began and ended and opening.NUMBERS not in scope
+    ]

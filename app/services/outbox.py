@@ -11,12 +11,12 @@ the lease is theirs.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import CursorResult, Table, func, or_, select, update
+from sqlalchemy import CursorResult, Select, Table, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -46,6 +46,24 @@ class Message:
     leased_until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How a kind of message is tried again. `gives_up`: after GIVE_UP_AFTER, or never."""
+
+    first_s: float = FIRST_PAUSE_S
+    longest_s: float = LONGEST_PAUSE_S
+    gives_up: bool = True
+
+    def pause_s(self, attempts: int) -> float:
+        """Seconds until the next try: doubling, a quarter of it by chance so that what failed
+        together does not come back together."""
+        pause = min(self.first_s * 2 ** min(attempts - 1, 20), self.longest_s)
+        return float(pause * random.uniform(0.75, 1.0))
+
+
+USUAL: Final = Patience()
+
+
 def put(  # noqa: PLR0913 - one keyword for each fact of the message
     db: Session,
     *,
@@ -56,10 +74,13 @@ def put(  # noqa: PLR0913 - one keyword for each fact of the message
     now: datetime,
     kind: str = "mail",
     run_id: int | None = None,
+    lane: str | None = None,
 ) -> bool:
     """Puts a message in the caller's transaction; False when one with this key is there already.
 
     `key` names the cause and the receiver, at most 200 characters; `payload` is the kind's own.
+    Messages of one `lane` leave one at a time and in order: while the first cannot be delivered
+    the others wait behind it.
     """
     dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(MESSAGES).values(
@@ -67,6 +88,7 @@ def put(  # noqa: PLR0913 - one keyword for each fact of the message
         kind=kind,
         key=key,
         recipient=recipient,
+        lane=lane,
         payload=dict(payload),
         run_id=run_id,
         state="waiting",
@@ -82,39 +104,80 @@ def put(  # noqa: PLR0913 - one keyword for each fact of the message
     return result.first() is not None
 
 
-def any_due(db: Session, now: datetime) -> bool:
+def any_due(db: Session, now: datetime, kinds: Collection[str]) -> bool:
     """A cheap look before a dispatcher asks for the right to write."""
-    return db.scalar(select(MESSAGES.c.id).where(*_due(now)).limit(1)) is not None
+    return db.scalar(select(MESSAGES.c.id).where(*_due(now, kinds)).limit(1)) is not None
 
 
-def _due(now: datetime) -> tuple[Any, ...]:
+def _due(now: datetime, kinds: Collection[str]) -> tuple[Any, ...]:
     table = MESSAGES.c
     free = or_(table.leased_until.is_(None), table.leased_until < now)
-    return table.state == "waiting", table.next_try_at <= now, free
+    first = or_(table.lane.is_(None), ~_ahead().exists())
+    return table.kind.in_(kinds), table.state == "waiting", table.next_try_at <= now, free, first
 
 
-def claim(db: Session, now: datetime) -> Message | None:
-    """Leases the message that waits longest, in the scope of all dealerships; None: nothing is due.
+def _ahead() -> Select[Any]:
+    """What waits before a message in its lane, leased or not."""
+    ahead = MESSAGES.alias("ahead")
+    return select(ahead.c.id).where(
+        ahead.c.dealership_id == MESSAGES.c.dealership_id,
+        ahead.c.lane == MESSAGES.c.lane,
+        ahead.c.state == "waiting",
+        ahead.c.id < MESSAGES.c.id,
+    )
 
+
+def claim(
+    db: Session,
+    now: datetime,
+    kinds: Collection[str],
+    dealership_id: int | None = None,
+    *,
+    lease: timedelta = LEASE,
+) -> Message | None:
+    """Leases the message of these kinds that waits longest; None: nothing is due.
+
+    In the scope of all dealerships; `dealership_id` narrows it to one.
     The attempt counts from here on: a delivery that kills its dispatcher has been tried too.
     """
     waiting = (
         select(MESSAGES.c.id)
-        .where(*_due(now))
+        .where(*_due(now, kinds))
         .order_by(MESSAGES.c.next_try_at, MESSAGES.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
-        .scalar_subquery()
     )
+    if dealership_id is not None:
+        waiting = waiting.where(MESSAGES.c.dealership_id == dealership_id)
     row = db.execute(
         update(MESSAGES)
-        .where(MESSAGES.c.id == waiting)
-        .values(leased_until=now + LEASE, attempts=MESSAGES.c.attempts + 1)
+        .where(MESSAGES.c.id == waiting.scalar_subquery())
+        .values(leased_until=now + lease, attempts=MESSAGES.c.attempts + 1)
         .returning(*(MESSAGES.c[name] for name in Message.__slots__))
     ).one_or_none()
     if row is None:
         return None
     return Message(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def due_dealerships(db: Session, now: datetime, kinds: Collection[str]) -> list[int]:
+    """Whose messages of these kinds are due; in the scope of all dealerships."""
+    query = select(MESSAGES.c.dealership_id).where(*_due(now, kinds)).distinct()
+    return list(db.scalars(query))
+
+
+def hurry(db: Session, dealership_id: int, lane: str, now: datetime) -> None:
+    """What waits in a lane is due now: a person asked for it, or the way is open again."""
+    db.execute(
+        update(MESSAGES)
+        .where(
+            MESSAGES.c.dealership_id == dealership_id,
+            MESSAGES.c.lane == lane,
+            MESSAGES.c.state == "waiting",
+            MESSAGES.c.next_try_at > now,
+        )
+        .values(next_try_at=now)
+    )
 
 
 def sent(db: Session, message: Message, now: datetime) -> bool:
@@ -123,11 +186,20 @@ def sent(db: Session, message: Message, now: datetime) -> bool:
 
 
 def failed(
-    db: Session, message: Message, error: str, now: datetime, *, final: bool = False
+    db: Session,
+    message: Message,
+    error: str,
+    now: datetime,
+    *,
+    final: bool = False,
+    patience: Patience = USUAL,
+    pause_s: float | None = None,
 ) -> bool:
-    """Tries again later, longer each time; gives up after a day or when the refusal is `final`."""
-    again = now + timedelta(seconds=pause_s(message.attempts))
-    dead = final or now - message.created_at >= GIVE_UP_AFTER
+    """Tries again later, longer each time, or after `pause_s` when somebody knows better; gives up
+    after a day or when the refusal is `final`."""
+    pause = patience.pause_s(message.attempts) if pause_s is None else pause_s
+    again = now + timedelta(seconds=pause)
+    dead = final or (patience.gives_up and now - message.created_at >= GIVE_UP_AFTER)
     return _settle(
         db,
         message,
@@ -135,13 +207,6 @@ def failed(
         next_try_at=now if dead else again,
         last_error=error[:ERROR_LENGTH],
     )
-
-
-def pause_s(attempts: int) -> float:
-    """Seconds until the next try: doubling from half a minute to an hour, a quarter of it by chance
-    so that what failed together does not come back together."""
-    pause = min(FIRST_PAUSE_S * 2 ** min(attempts - 1, 20), LONGEST_PAUSE_S)
-    return float(pause * random.uniform(0.75, 1.0))
 
 
 def _settle(db: Session, message: Message, **values: Any) -> bool:
@@ -158,6 +223,19 @@ def _settle(db: Session, message: Message, **values: Any) -> bool:
     return isinstance(result, CursorResult) and result.rowcount == 1
 
 
+def drop_lane(db: Session, dealership_id: int, lane: str, now: datetime) -> None:
+    """Nothing of a lane can be delivered any more; what its messages told of is kept elsewhere."""
+    db.execute(
+        update(MESSAGES)
+        .where(
+            MESSAGES.c.dealership_id == dealership_id,
+            MESSAGES.c.lane == lane,
+            MESSAGES.c.state == "waiting",
+        )
+        .values(state="dead", leased_until=None, next_try_at=now, last_error="Not connected.")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """How the outbox stands: for health page and doctor."""
@@ -167,16 +245,20 @@ class Backlog:
     dead: int
 
 
-def backlog(db: Session, now: datetime) -> Backlog:
-    """Messages that wait, since when, and those given up within a day; within the scope."""
+def backlog(db: Session, now: datetime, kinds: Collection[str]) -> Backlog:
+    """Messages of these kinds that wait, since when, and those given up within a day; within the
+    scope."""
+    of_kind = OutboxMessage.kind.in_(kinds)
     waiting, oldest = db.execute(
         select(func.count(OutboxMessage.id), func.min(OutboxMessage.created_at)).where(
-            OutboxMessage.state == "waiting"
+            of_kind, OutboxMessage.state == "waiting"
         )
     ).one()
     dead = db.scalar(
         select(func.count(OutboxMessage.id)).where(
-            OutboxMessage.state == "dead", OutboxMessage.next_try_at > now - GIVE_UP_AFTER
+            of_kind,
+            OutboxMessage.state == "dead",
+            OutboxMessage.next_try_at > now - GIVE_UP_AFTER,
         )
     )
     return Backlog(waiting or 0, oldest, dead or 0)

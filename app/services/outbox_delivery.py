@@ -6,7 +6,7 @@ open, and marked in another. Any number of dispatchers may run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from app.db import ALL_DEALERSHIPS, reading, unit_of_work
@@ -29,20 +29,20 @@ def deliver_due(ways: Mapping[str, Send], clock: Clock, limit: int = AT_ONCE) ->
     """Delivers what is due, `limit` messages at most; returns how many a receiver took."""
     delivered = 0
     for _ in range(limit):
-        message = _claim(clock.now())
+        message = _claim(clock.now(), ways.keys())
         if message is None:
             break
         delivered += _deliver(ways, message, clock)
     return delivered
 
 
-def _claim(now: datetime) -> Message | None:
+def _claim(now: datetime, kinds: Collection[str]) -> Message | None:
     """Looks first: on SQLite a transaction that writes would make all others wait."""
     with reading(ALL_DEALERSHIPS) as session:
-        if not outbox.any_due(session, now):
+        if not outbox.any_due(session, now, kinds):
             return None
     with unit_of_work(ALL_DEALERSHIPS) as session:
-        return outbox.claim(session, now)
+        return outbox.claim(session, now, kinds)
 
 
 def _deliver(ways: Mapping[str, Send], message: Message, clock: Clock) -> bool:

@@ -27,6 +27,9 @@ class JobQueue(Protocol):
     def photos(self, run_id: int, attempt: int) -> str:
         """Enqueues the photo job linked to the run; returns the job id."""
 
+    def leads(self, dealership_id: int, token: str) -> str:
+        """Enqueues the sending of what waits in a dealership's lane; `token` names the cause."""
+
     def waiting(self, job_ids: Sequence[str]) -> set[str]:
         """Those that still wait in the queue; all of them when the queue cannot be asked."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, selec
 from sqlalchemy.orm import Session
 
 from app.models import SyncItem
+from app.services.leads.fields import CUSTOMER_FIELDS, LEAD_FIELDS, shown
 from app.services.vehicle_fields import FIELDS, label_of
 
 PAGE_SIZE: Final = 25
@@ -19,6 +20,7 @@ TABS: Final = ("created", "updated", "unchanged", "held", "failed", "missing", "
 ACTIONS: Final = {
     "created": ("create",),
     "updated": ("update", "restore", "push", "delete"),
+    "unchanged": ("same", "keep-local"),
     "held": ("hold",),
     "failed": ("refuse",),
     "missing": ("missing",),
@@ -126,7 +128,7 @@ def count(db: Session, run_id: int, tab: str, wanted: Wanted) -> int:
     return db.scalar(found) or 0
 
 
-def fields(db: Session, run_id: int, tab: str) -> list[tuple[str, str]]:
+def fields(db: Session, run_id: int, tab: str, stream: str = "stock") -> list[tuple[str, str]]:
     """The fields that changed in the first rows of a tab, with their labels, in form order."""
     rows = db.execute(
         _of_tab(run_id, tab)
@@ -137,11 +139,14 @@ def fields(db: Session, run_id: int, tab: str) -> list[tuple[str, str]]:
     names: set[str] = set()
     for before, after in rows:
         names |= (before or {}).keys() | (after or {}).keys()
-    ordered = sorted(names, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
-    return [(name, field_label(name)) for name in ordered]
+    order = _ORDERS[stream]
+    ordered = sorted(names, key=lambda name: (order.get(name, len(order)), name))
+    return [(name, field_label(name, stream)) for name in ordered]
 
 
-def field_label(name: str) -> str:
+def field_label(name: str, stream: str = "stock") -> str:
+    if stream == "leads":
+        return _LEAD_FIELDS[name].label if name in _LEAD_FIELDS else label_of(name)
     return "Life cycle" if name == "lifecycle" else label_of(name)
 
 
@@ -167,15 +172,29 @@ def numbered(
     return db.scalars(rows).all(), total
 
 
-def changes(item: SyncItem) -> list[FieldChange]:
+def changes(item: SyncItem, stream: str = "stock") -> list[FieldChange]:
     """The row's changed fields with the labels that people know (row 186)."""
     before, after = item.before or {}, item.after or {}
     names = [*before, *(name for name in after if name not in before)]
-    ordered = sorted(names, key=lambda name: _ORDER.get(name, len(_ORDER)))
-    return [_change(name, before.get(name), after.get(name)) for name in ordered]
+    order, one = _ORDERS[stream], _lead_change if stream == "leads" else _change
+    ordered = sorted(names, key=lambda name: order.get(name, len(order)))
+    return [one(name, before.get(name), after.get(name)) for name in ordered]
 
 
-_ORDER: Final = {name: place for place, name in enumerate(FIELDS)}
+_LEAD_FIELDS: Final = LEAD_FIELDS | CUSTOMER_FIELDS
+_ORDERS: Final = {
+    "stock": {name: place for place, name in enumerate(FIELDS)},
+    "leads": {name: place for place, name in enumerate(_LEAD_FIELDS)},
+}
+
+
+def _lead_change(name: str, before: Any, after: Any) -> FieldChange:
+    known = _LEAD_FIELDS.get(name)
+    if known is None:
+        return FieldChange(label_of(name), "text", None, before, after)
+    return FieldChange(
+        known.label, "text", None, shown(known, before) or None, shown(known, after) or None
+    )
 
 
 def _change(name: str, before: Any, after: Any) -> FieldChange:
@@ -189,7 +208,7 @@ def _change(name: str, before: Any, after: Any) -> FieldChange:
     return FieldChange(field.label, field.kind, field.unit, before, after)
 
 
-def warnings(db: Session, run_id: int) -> list[FieldWarnings]:
+def warnings(db: Session, run_id: int, stream: str = "stock") -> list[FieldWarnings]:
     """What was kept although it is odd, grouped by field, the most frequent first (row 72)."""
     rows = db.execute(
         select(SyncItem.external_id, SyncItem.label, SyncItem.warnings)
@@ -201,6 +220,7 @@ def warnings(db: Session, run_id: int) -> list[FieldWarnings]:
     for number, label, found in rows:
         for warned in found or []:
             entry = (number, label, str(warned.get("text", "")))
-            by_field.setdefault(label_of(str(warned.get("field", ""))), []).append(entry)
+            label_of_field = field_label(str(warned.get("field", "")), stream)
+            by_field.setdefault(label_of_field, []).append(entry)
     groups = [FieldWarnings(field, found) for field, found in by_field.items()]
     return sorted(groups, key=lambda group: -len(group.found))

@@ -21,8 +21,8 @@ from app.services.sync.before import KEPT_FOR
 from app.services.sync.opening import Starter
 from app.services.sync.rows import Target
 from app.services.sync.undo import PAUSED, UNDOES
-from app.services.sync.undo_found import Undoing
 from app.services.sync.undo_plan import may_delete, undo_record
+from app.services.sync.undo_query import Undoing
 
 MODES: Final = ("sync", "remap")
 CHANGING: Final = ("update", "missing", "restore")
@@ -64,6 +64,8 @@ def why_not(db: Session, run: SyncRun, now: datetime) -> str | None:
     """Why the run cannot be taken back (any more), None when it can."""
     if run.mode not in MODES:
         return "Only a sync or a run with new mapping rules can be undone."
+    if run.stream != "stock":
+        return "A lead sync is not undone as a whole: change the lead itself."
     if run.is_active or run.completed_at is None:
         return "This run has not ended yet."
     if now > run.completed_at + KEPT_FOR:

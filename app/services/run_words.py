@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.models import SyncRun
-from app.services.sync.opening import APPLIES, is_asking
+from app.services.sync.opening import APPLIES, NUMBERS, is_asking
 
 KINDS: Final = {"stock": "Stock", "leads": "Lead"}
 DIRECTIONS: Final = {"inbound": "Inbound", "outbound": "Outbound"}
@@ -15,6 +15,7 @@ PHASES: Final = {
     "queued": "Waiting for its turn",
     "connecting": "Connecting to EasyCars",
     "fetching": "Reading from EasyCars",
+    "reading": "Reading leads from EasyCars",
     "applying": "Comparing and saving",
     "done": "Finished",
 }
@@ -24,6 +25,11 @@ TRIGGERS: Final = {
     "api": "Program",
     "retry": "Retry",
     "first-import": "First import",
+}
+# Of runs that send leads.
+PHASES_OUTWARD: Final = {
+    "fetching": "Sending to EasyCars",
+    "applying": "Sending to EasyCars",
 }
 # Of runs that speak with nobody outside.
 PHASES_AT_HOME: Final = {
@@ -48,13 +54,25 @@ class Advice:
     link: str | None = None
 
 
+def noun(run: SyncRun) -> str:
+    """What one record of the run is called."""
+    return "lead" if run.stream == "leads" else "vehicle"
+
+
+def is_outward(run: SyncRun) -> bool:
+    """Whether it sends to EasyCars instead of reading."""
+    return run.direction == "outbound"
+
+
 def title(run: SyncRun) -> str:
-    """Stock sync 12, Stock preview 13, Mapping run 14, Undo of run 12."""
+    """Stock sync 12, Stock preview 13, Mapping run 14, Undo of run 12, Lead delivery 15."""
     if undone := run.scope.get("undoes"):
         return f"Undo of run {undone}"
     if run.mode == "remap":
         return f"{MODES['remap']} {run.id}"
     kind = KINDS.get(run.stream, run.stream.capitalize())
+    if is_outward(run):
+        return f"{kind} delivery {run.id}"
     return f"{kind} {MODES.get(run.mode, 'sync').lower()} {run.id}"
 
 
@@ -64,12 +82,18 @@ def label(run: SyncRun) -> str:
         return f"Undo of run {undone}"
     if applied := run.scope.get(APPLIES):
         return f"Preview {applied} applied"
+    if numbers := run.scope.get(NUMBERS):
+        return f"Lead {', '.join(numbers)} by number"
+    if is_outward(run):
+        return "Delivery"
     return MODES.get(run.mode, run.mode.capitalize())
 
 
 def phase(run: SyncRun) -> str:
     if run.cancel_asked_at is not None:
         return "Stopping after this batch"
+    if is_outward(run) and run.phase in PHASES_OUTWARD:
+        return PHASES_OUTWARD[run.phase]
     if not is_asking(run.mode, run.scope) and run.phase in PHASES_AT_HOME:
         return PHASES_AT_HOME[run.phase]
     if run.mode == "preview" and run.phase == "applying":
@@ -130,7 +154,7 @@ def advice(run: SyncRun) -> Advice | None:
         return Advice("Preview again when it suits you.") if run.status == "cancelled" else None
     if run.status == "cancelled":
         return Advice("Sync again when it suits you: it goes on where this run stopped.")
-    return _advice_on_rows(run)
+    return _advice_on_leads(run) if run.stream == "leads" else _advice_on_rows(run)
 
 
 def _advice_on_rows(run: SyncRun) -> Advice | None:
@@ -142,6 +166,22 @@ def _advice_on_rows(run: SyncRun) -> Advice | None:
         words.append("Correct the rows under Failed in EasyCars; the next sync takes them in.")
     if run.held or run.conflicts:
         words.append("Decide under Review about what is held or changed on both sides.")
+        return Advice(" ".join(words), "review", "Open Review")
+    return Advice(" ".join(words)) if words else None
+
+
+def _advice_on_leads(run: SyncRun) -> Advice | None:
+    if run.failed and is_outward(run):
+        return Advice(
+            "Open the leads under Failed: each says what is missing or when it is tried again.",
+            "leads",
+            "Open Leads",
+        )
+    words = []
+    if run.failed:
+        words.append("The rows under Failed say why; those leads stay as they are here.")
+    if run.conflicts:
+        words.append("Decide under Review about what changed on both sides.")
         return Advice(" ".join(words), "review", "Open Review")
     return Advice(" ".join(words)) if words else None
 

@@ -32,6 +32,7 @@ HOURLY = "0 * * * *"
 DAILY = "0 2 * * *"
 INTERVALS = {"hourly": HOURLY, "daily": DAILY}
 AUTO_SYNC = "auto_sync_enabled"
+STREAMS = ("stock", "leads")
 
 
 def zone_of(dealership: Dealership) -> ZoneInfo:
@@ -210,16 +211,17 @@ def start_due(db: Session, *, settings: Settings, queue: JobQueue, clock: Clock)
 
 
 def _give_defaults(db: Session, settings: Settings, now: datetime) -> None:
-    """Every dealership with credentials has a schedule, even if nobody opened its page."""
-    without = select(Dealership).where(
-        Dealership.is_active,
-        Dealership.id.in_(
-            select(EasyCarsCredential.dealership_id).where(EasyCarsCredential.is_active)
-        ),
-        Dealership.id.not_in(select(Schedule.dealership_id).where(Schedule.stream == "stock")),
-    )
-    for dealership in db.scalars(without):
-        ensure(db, dealership, "easycars", "stock", settings, now)
+    """Every dealership with credentials has its schedules, even if nobody opened their page."""
+    connected = select(EasyCarsCredential.dealership_id).where(EasyCarsCredential.is_active)
+    for stream in STREAMS:
+        known = select(Schedule.dealership_id).where(
+            Schedule.provider == "easycars", Schedule.stream == stream
+        )
+        without = select(Dealership).where(
+            Dealership.is_active, Dealership.id.in_(connected), Dealership.id.not_in(known)
+        )
+        for dealership in db.scalars(without):
+            ensure(db, dealership, "easycars", stream, settings, now)
     db.flush()
 
 

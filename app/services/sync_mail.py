@@ -153,7 +153,7 @@ def _place(db: Session, run: SyncRun) -> Dealership:
 
 
 def _put(db: Session, run: SyncRun, payload: dict[str, Any], key: str, now: datetime) -> None:
-    for user_id, email in _people(db, run.dealership_id):
+    for user_id, email in people(db, run.dealership_id):
         outbox.put(
             db,
             dealership_id=run.dealership_id,
@@ -165,8 +165,8 @@ def _put(db: Session, run: SyncRun, payload: dict[str, Any], key: str, now: date
         )
 
 
-def _people(db: Session, dealership_id: int) -> list[tuple[int, str]]:
-    """Those who may decide here and may sign in."""
+def people(db: Session, dealership_id: int) -> list[tuple[int, str]]:
+    """Those who may decide here and may sign in: (id, address)."""
     rows = db.execute(
         select(User.id, User.email)
         .join(Membership, Membership.user_id == User.id)

@@ -15,14 +15,18 @@ from app.models import Dealership, EasyCarsCredential, Schedule, StreamState, Sy
 from app.services import freshness, manual_sync, schedules
 from app.services.freshness import Age
 from app.services.manual_sync import PROVIDER, Allowance
+from app.services.sync.opening import NUMBERS
 
 RECENT = 10
+LOOKED_AT = 50
+INBOUND = "inbound"
 NOT_CONNECTED = "EasyCars is not connected yet."
 
 
 @dataclass(frozen=True)
 class Overview:
-    """One stream. `next_run` is None while nothing is scheduled; `waits` says why, in words.
+    """One stream, as far as it reads from EasyCars. `next_run` is None while nothing is scheduled;
+    `waits` says why, in words.
 
     `last`: the newest sync that ended; a preview, an undo or a re-map is none.
     """
@@ -77,7 +81,9 @@ def overview(
         last=_last_sync(db, dealership.id, stream, newest),
         last_good_at=last_good_at,
         age=freshness.age_of(last_good_at, schedule.cron if not waits else None, zone, now),
-        allowance=manual_sync.allowance(db, dealership.id, now, settings.manual_syncs_per_hour),
+        allowance=manual_sync.allowance(
+            db, dealership.id, stream, now, settings.manual_syncs_per_hour
+        ),
         usual_s=manual_sync.usual_seconds(db, dealership.id, stream),
     )
 
@@ -105,8 +111,12 @@ def is_configured(db: Session, dealership_id: int) -> bool:
 
 
 def recent(db: Session, dealership_id: int, stream: str, limit: int = RECENT) -> Sequence[SyncRun]:
-    """The last runs of a stream, newest first."""
-    query = select(SyncRun).where(SyncRun.dealership_id == dealership_id, SyncRun.stream == stream)
+    """The last runs that read a stream, newest first; deliveries to EasyCars are not among them."""
+    query = select(SyncRun).where(
+        SyncRun.dealership_id == dealership_id,
+        SyncRun.stream == stream,
+        SyncRun.direction == INBOUND,
+    )
     return db.scalars(query.order_by(SyncRun.id.desc()).limit(limit)).all()
 
 
@@ -114,16 +124,23 @@ def _last_sync(
     db: Session, dealership_id: int, stream: str, newest: Sequence[SyncRun]
 ) -> SyncRun | None:
     """Asks again only when the newest runs are all of other modes."""
-    among = next((run for run in newest if run.mode == "sync" and not run.is_active), None)
+    among = next((run for run in newest if _is_whole(run) and not run.is_active), None)
     if among is not None or len(newest) < RECENT:
         return among
     query = select(SyncRun).where(
         SyncRun.dealership_id == dealership_id,
         SyncRun.stream == stream,
+        SyncRun.direction == INBOUND,
         SyncRun.mode == "sync",
         SyncRun.completed_at.is_not(None),
     )
-    return db.scalars(query.order_by(SyncRun.id.desc()).limit(1)).first()
+    found = db.scalars(query.order_by(SyncRun.id.desc()).limit(LOOKED_AT))
+    return next((run for run in found if _is_whole(run)), None)
+
+
+def _is_whole(run: SyncRun) -> bool:
+    """Whether it read all that a sync reads, not single leads by number."""
+    return run.mode == "sync" and NUMBERS not in run.scope
 
 
 def _last_good(db: Session, dealership_id: int, stream: str) -> datetime | None:

@@ -28,7 +28,7 @@ from app.services.vehicle_timeline import (
     words_of,
 )
 from app.services.vehicle_values import DEFAULTS, value_of
-from app.services.vehicle_view import Origin, differs, disputed_of, origin_of
+from app.services.vehicle_view import STREAM, Origin, differs, disputed_of, origin_of
 
 LIFECYCLE: Final = "lifecycle"
 # How far back both logs are read for one field; the run that made the vehicle is looked up beyond.
@@ -178,6 +178,7 @@ def _first_run(db: Session, vehicle_id: int, before: int) -> list[RunEvent]:
             SyncItem.entity_id == vehicle_id,
             SyncItem.action == "create",
             SyncItem.id < before,
+            SyncRun.stream == STREAM,
             SyncRun.mode != "preview",
         )
         .limit(1)

@@ -134,6 +134,20 @@ def test_a_running_sync_is_named_and_with_wait_followed(
     assert queue.enqueued == []
 
 
+def test_leads_are_read_alike(app: Flask, place: Dealership, queue: WorkingQueue) -> None:
+    with app.app_context():
+        run_rows.run(place, "running")  # of stock: each stream has its own
+    arguments = ["leads", "--dealership", "harbour"]
+    result = app.test_cli_runner().invoke(sync, [*arguments, "--wait", "--json"])
+    summary = json.loads(result.stdout)
+    assert (result.exit_code, summary["kind"], summary["status"]) == (0, "leads", "Success")
+    with app.app_context():
+        active = run_rows.run(place, "running", stream="leads")
+    refused = app.test_cli_runner().invoke(sync, arguments)
+    assert refused.exit_code == 1
+    assert f"A lead sync is running already: run {active.id}" in refused.stderr
+
+
 def test_what_is_wrong_is_told_in_words(app: Flask) -> None:
     assert "There is no dealership harbour" in run(app).stderr
     with app.app_context():

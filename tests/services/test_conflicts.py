@@ -12,11 +12,13 @@ from sqlalchemy import select
 from app.db import reading, unit_of_work
 from app.models import AuditEvent, Conflict, ExternalLink, Vehicle, VehicleEdit
 from app.models.types import utc_now
+from app.parts import parts
 from app.services import conflict_resolving, conflicts, vehicle_editing, vehicle_edits
 from app.services.audit import Actor
 from app.services.conflict_resolving import Choice, Moved
 from app.services.conflicts import Record
 from app.services.errors import InputInvalid
+from app.services.leads.sending import Means
 from tests.services.sync.memory import Yard
 from tests.services.sync.test_conflicts_kept import conflicts as stored
 from tests.services.sync.test_conflicts_kept import disagree, edit
@@ -39,6 +41,10 @@ def disputed(yard: Yard) -> Yard:
     return yard
 
 
+def means() -> Means:
+    return Means(parts().queue, parts().clock)
+
+
 def record(yard: Yard, number: int = 0) -> Record:
     with reading(yard.dealership.id) as db:
         found = conflicts.record_of(db, stored(yard)[number])
@@ -55,7 +61,7 @@ def settle(yard: Yard, shown: Record, **takes: Any) -> int:
         )
     with unit_of_work(yard.dealership.id) as db:
         return conflict_resolving.resolve(
-            db, shown.entity, shown.entity_id, choices, actor=ANNA, now=utc_now()
+            db, shown.entity, shown.entity_id, choices, actor=ANNA, means=means()
         )
 
 
@@ -249,7 +255,7 @@ def test_many_at_once(yard: Yard, take: Any, price: int, every: bool) -> None:
 def many(yard: Yard, some: list[int] | None, take: Any, mark: str) -> Any:
     with unit_of_work(yard.dealership.id) as db:
         return conflict_resolving.resolve_many(
-            db, "vehicle", some, take, mark=mark, actor=ANNA, now=utc_now(),
+            db, "vehicle", some, take, mark=mark, actor=ANNA, means=means(),
             dealership_id=yard.dealership.id,
         )  # fmt: skip
 

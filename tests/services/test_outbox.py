@@ -200,7 +200,7 @@ def test_killed_between_sending_and_marking_it_is_sent_again_with_the_same_id(
 def test_a_dispatcher_whose_lease_ended_changes_nothing(place: Dealership, clock: Clock) -> None:
     put(place)
     with unit_of_work(ALL_DEALERSHIPS) as db:
-        slow = outbox.claim(db, clock.now())
+        slow = outbox.claim(db, clock.now(), ("mail",))
     assert slow is not None
     clock.later(minutes=6)
     deliver(Postman(MailUnavailable("down")), clock)
@@ -250,5 +250,5 @@ def test_backlog_tells_what_waits_and_what_was_given_up(place: Dealership, clock
     deliver(Postman(MailRefused("no")), clock)
     put(place, "waits")
     with reading(place.id) as db:
-        found = outbox.backlog(db, clock.now())
+        found = outbox.backlog(db, clock.now(), ("mail",))
     assert (found.waiting, found.oldest, found.dead) == (1, NOON, 2)

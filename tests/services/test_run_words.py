@@ -27,6 +27,19 @@ def run(**values: Any) -> SyncRun:
             "Comparing, nothing is saved",
         ),
         ({"scope": {"applies": 5}}, "Stock sync 7", "Preview 5 applied", "Reading what is stored"),
+        ({"stream": "leads"}, "Lead sync 7", "Sync", "Reading from EasyCars"),
+        (
+            {"stream": "leads", "scope": {"numbers": ["000231"]}},
+            "Lead sync 7",
+            "Lead 000231 by number",
+            "Reading from EasyCars",
+        ),
+        (
+            {"stream": "leads", "direction": "outbound"},
+            "Lead delivery 7",
+            "Delivery",
+            "Sending to EasyCars",
+        ),
         ({"mode": "remap"}, "Mapping run 7", "Mapping run", "Reading what is stored"),
         (
             {"mode": "undo", "scope": {"undoes": 3}, "phase": "connecting"},

@@ -103,14 +103,34 @@ def connected(**values: object) -> Dealership:
     return made
 
 
-def tick(clock: FrozenClock) -> list[int]:
+def tick(clock: FrozenClock, stream: str = "stock") -> list[int]:
+    """The runs of a stream that this tick started."""
     with unit_of_work(ALL_DEALERSHIPS) as db:
-        return schedules.start_due(db, settings=parts().settings, queue=NoQueue(), clock=clock)
+        started = schedules.start_due(db, settings=parts().settings, queue=NoQueue(), clock=clock)
+        return [run_id for run_id in started if db.get_one(SyncRun, run_id).stream == stream]
 
 
 def count_runs() -> int:
     with reading(ALL_DEALERSHIPS) as db:
-        return db.scalar(select(func.count(SyncRun.id)))
+        return db.scalar(select(func.count(SyncRun.id)).where(SyncRun.stream == "stock"))
+
+
+def test_every_connected_dealership_reads_its_leads_every_hour(
+    place: Dealership, clock: FrozenClock
+) -> None:
+    """Leads have a schedule and a switch of their own; the stock's stays as it is."""
+    assert tick(clock, "leads") == []
+    with reading(place.id) as db:
+        crons = {s.stream: (s.cron, s.enabled) for s in db.scalars(select(Schedule))}
+    assert crons == {"stock": ("0 2 * * *", True), "leads": ("0 * * * *", True)}
+    for _ in range(3):
+        clock.pass_by(hours=1)
+        assert len(tick(clock, "leads")) == 1
+        end_all()
+    with unit_of_work(place.id) as db:
+        schedules.find(db, place.id, "easycars", "leads").enabled = False
+    clock.pass_by(hours=24)
+    assert tick(clock, "leads") == []
 
 
 @pytest.mark.both_databases
@@ -136,9 +156,10 @@ def test_next_day_is_due_again_once_the_first_run_ended(
     assert len(tick(clock)) == 1
 
 
-def end_all() -> None:
+def end_all(*streams: str) -> None:
+    which = SyncRun.stream.in_(streams or schedules.STREAMS)
     with unit_of_work(ALL_DEALERSHIPS) as db:
-        db.execute(update(SyncRun).values(status="success"))
+        db.execute(update(SyncRun).where(which).values(status="success"))
 
 
 def test_a_week_of_outage_is_one_run(place: Dealership, clock: FrozenClock) -> None:
@@ -156,7 +177,8 @@ def test_paused_disabled_and_unconnected_dealerships_do_not_run(
     unconnected = dealership()
     tick(clock)
     with unit_of_work(ALL_DEALERSHIPS) as db:
-        of = {s.dealership_id: s for s in db.scalars(select(Schedule))}
+        stock = select(Schedule).where(Schedule.stream == "stock")
+        of = {s.dealership_id: s for s in db.scalars(stock)}
         assert unconnected.id not in of
         schedules.pause(
             db, of[others["paused"].id], clock.now() + timedelta(hours=3), "stocktake", ACTOR, clock
@@ -206,6 +228,7 @@ def test_sweeper_brings_back_what_redis_forgot_and_what_a_dead_worker_held(
     tick(clock)
     clock.pass_by(minutes=1)
     (run_id,) = tick(clock)
+    end_all("leads")
     queue = NoQueue()
     assert swept(queue, clock) == []
     clock.pass_by(seconds=15)

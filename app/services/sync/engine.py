@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Final
 
-from app.db import ALL_DEALERSHIPS, db, is_collision, unit_of_work
+from app.db import ALL_DEALERSHIPS, db, is_collision, reading, unit_of_work
 from app.log import bound, get_logger
 from app.services import feed_questions, schedule_pause, sync_mail
 from app.services.errors import CredentialsRejected, HubError, LeaseLost, RunCancelled
@@ -60,7 +60,7 @@ def _run_to_an_end(lease: Lease, ports: Ports, collisions: int = 0) -> None:
     except RunCancelled:
         _finish(lease, stopping.cancelled(journal.mode), ports, journal)
     except HubError as exc:
-        _finish(lease, stopping.failed(exc), ports, journal)
+        _finish(lease, stopping.failed(exc, _stream_of(lease)), ports, journal)
     except Exception as exc:
         renewed = _renewed(lease, ports, exc) if collisions < COLLISIONS else None
         if renewed is not None:
@@ -94,9 +94,18 @@ def _finish(lease: Lease, outcome: Outcome, ports: Ports, journal: Journal) -> N
 
 def _run(lease: Lease, ports: Ports, journal: Journal) -> None:
     with Heart(db.engine, lease, ports.clock) as heart:
+        own_way = ports.own_ways.get(_stream_of(lease))
+        if own_way is not None:
+            own_way(lease, ports, heart, journal)
+            return
         work = prepare(lease, ports, heart, journal)
         way = WAYS[APPLY if APPLIES in work.scope else work.mode]
         _conclude(work, way(work), journal)
+
+
+def _stream_of(lease: Lease) -> str:
+    with reading(lease.dealership_id) as session:
+        return runs.get(session, lease.run_id).stream
 
 
 def _conclude(work: Work, end: End, journal: Journal) -> None:

@@ -20,6 +20,8 @@ from app.services.ports import Clock, JobQueue, QueueDown
 MANUAL_WINDOW = timedelta(hours=1)
 # In a run's scope: the id of the preview that it applies.
 APPLIES: Final = "applies"
+# In a lead run's scope: the numbers of the only leads that it reads.
+NUMBERS: Final = "numbers"
 FETCHING: Final = ("sync", "preview", "reconcile")
 
 
@@ -63,7 +65,7 @@ def open_run(  # noqa: PLR0913 - one keyword for each fact of the run
         )
     _refuse_second(db, dealership_id, provider, stream)
     if hourly_limit is not None:
-        _check_manual_limit(db, dealership_id, provider, clock.now(), hourly_limit)
+        _check_manual_limit(db, dealership_id, provider, stream, clock.now(), hourly_limit)
     run = SyncRun(
         dealership_id=dealership_id,
         provider=provider,
@@ -122,29 +124,34 @@ def active_run_id(db: Session, dealership_id: int, provider: str, stream: str) -
     )
 
 
-def manual_starts(db: Session, dealership_id: int, provider: str, now: datetime) -> list[datetime]:
-    """When persons and programs started runs within the last hour, oldest first."""
-    return list(
-        db.scalars(
-            select(SyncRun.created_at)
-            .where(
-                SyncRun.dealership_id == dealership_id,
-                SyncRun.provider == provider,
-                SyncRun.mode.in_(FETCHING),
-                SyncRun.user_id.is_not(None),
-                SyncRun.trigger.in_(("person", "api", "retry")),
-                or_(SyncRun.parent_id.is_(None), SyncRun.trigger == "retry"),
-                SyncRun.created_at > now - MANUAL_WINDOW,
-            )
-            .order_by(SyncRun.created_at)
+def manual_starts(
+    db: Session, dealership_id: int, provider: str, stream: str, now: datetime
+) -> list[datetime]:
+    """When persons and programs started runs of a stream within the last hour, oldest first.
+
+    Reading single leads by number is one call each and does not count.
+    """
+    rows = db.execute(
+        select(SyncRun.created_at, SyncRun.scope)
+        .where(
+            SyncRun.dealership_id == dealership_id,
+            SyncRun.provider == provider,
+            SyncRun.stream == stream,
+            SyncRun.mode.in_(FETCHING),
+            SyncRun.user_id.is_not(None),
+            SyncRun.trigger.in_(("person", "api", "retry")),
+            or_(SyncRun.parent_id.is_(None), SyncRun.trigger == "retry"),
+            SyncRun.created_at > now - MANUAL_WINDOW,
         )
+        .order_by(SyncRun.created_at)
     )
+    return [row.created_at for row in rows if NUMBERS not in row.scope]
 
 
 def _check_manual_limit(
-    db: Session, dealership_id: int, provider: str, now: datetime, limit: int
+    db: Session, dealership_id: int, provider: str, stream: str, now: datetime, limit: int
 ) -> None:
-    starts = manual_starts(db, dealership_id, provider, now)
+    starts = manual_starts(db, dealership_id, provider, stream, now)
     if len(starts) < limit:
         return
     free_at = starts[-limit] + MANUAL_WINDOW

@@ -175,6 +175,14 @@ def checkpoint(
         raise RunCancelled("The run was cancelled.", run_id=lease.run_id)
 
 
+def finished(db: Session, run: SyncRun, status: str, message: str) -> SyncRun:
+    """Stores a run that is over already: what was done is told, nothing is started."""
+    run.status, run.phase, run.message = status, "done", message
+    db.add(run)
+    db.flush()
+    return run
+
+
 def finish(db: Session, lease: Lease, outcome: Outcome, now: datetime) -> bool:
     """Ends the run, if it is still ours; False when another worker has it."""
     result = db.execute(

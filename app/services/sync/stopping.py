@@ -11,6 +11,10 @@ STAYS = {
     "undo": "What was put back until then stays so.",
     "remap": "What was changed until then stays.",
 }
+UNHARMED = {
+    "stock": "No vehicle was removed because of this.",
+    "leads": "No lead was lost because of this.",
+}
 NOUNS = {"preview": "preview", "undo": "undo", "remap": "mapping run"}
 
 
@@ -19,10 +23,10 @@ def cancelled(mode: str) -> Outcome:
     return Outcome("cancelled", f"Cancelled. {STAYS.get(mode, 'What was done until then stays.')}")
 
 
-def failed(exc: HubError) -> Outcome:
-    """A known fault: its own words are for the administrator."""
+def failed(exc: HubError, stream: str = "stock") -> Outcome:
+    """A known fault: its own words are for the administrator, and what did not happen."""
     facts = ", ".join(f"{name}={value}" for name, value in sorted(exc.facts.items()))
-    message = f"{exc.user_message} No vehicle was removed because of this."
+    message = f"{exc.user_message} {UNHARMED.get(stream, '')}".rstrip()
     return Outcome("failed", message, error_code=exc.code, details=facts or None)
 
 

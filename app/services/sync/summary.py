@@ -59,13 +59,15 @@ def changes_of(item: SyncItem) -> list[dict[str, Any]]:
     ]
 
 
-def item_summary(item: SyncItem) -> dict[str, Any]:
-    """The item of a run in contract §4's shape."""
+def item_summary(item: SyncItem, stream: str = "stock") -> dict[str, Any]:
+    """The item of a run in contract §4's shape; `leadId` instead of `vehicleId` for leads."""
+    of_lead = stream == "leads"
     return {
         "externalId": item.external_id,
         "label": item.label,
         "action": item.action,
-        "vehicleId": item.entity_id,
+        "vehicleId": None if of_lead else item.entity_id,
+        "leadId": item.entity_id if of_lead else None,
         "changes": changes_of(item),
         "reason": item.reason,
         "warnings": item.warnings or [],

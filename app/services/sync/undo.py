@@ -23,8 +23,8 @@ from app.services.sync import runs, undo_found, undo_words, undo_write
 from app.services.sync.before import BEFORES
 from app.services.sync.runs import Outcome
 from app.services.sync.targets import LINKS
-from app.services.sync.undo_found import Undoing
 from app.services.sync.undo_plan import may_delete, undo_record
+from app.services.sync.undo_query import Undoing
 from app.services.sync.work import End, Work, batch, progress
 
 UNDOES: Final = "undoes"

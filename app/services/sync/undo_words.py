@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
-from app.services.sync.undo_found import ITEMS, Undoing
+from app.models import SyncRun
+from app.services.sync.undo_found import ITEMS
 from app.services.sync.undo_plan import LIFECYCLE, NOT_WRITTEN, PHOTOS, Record
+from app.services.sync.undo_query import Undoing
 from app.services.vehicle_fields import FIELDS, label_of
 
+RUNS: Table = SyncRun.__table__  # type: ignore[assignment]
 LABELS: Final = {LIFECYCLE: "Life cycle", PHOTOS: "Photos"}
 ACTS: Final = {"lock": "locked", "unlock": "unlocked", "merge": "merged", "exclude": "excluded"}
 Edits = Mapping[int, Sequence[Any]]
@@ -90,8 +93,11 @@ def since(
             select(
                 ITEMS.c.entity_id, ITEMS.c.run_id, ITEMS.c.before, ITEMS.c.after, ITEMS.c.created_at
             )
+            .join(RUNS, RUNS.c.id == ITEMS.c.run_id)
             .where(
                 ITEMS.c.dealership_id == undoing.dealership_id,
+                RUNS.c.dealership_id == undoing.dealership_id,
+                RUNS.c.stream == "stock",
                 ITEMS.c.entity_id.in_(vehicle_ids),
                 ITEMS.c.run_id > undoing.run_id,
                 ITEMS.c.run_id != undoing.target.run_id,

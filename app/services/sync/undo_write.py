@@ -20,9 +20,10 @@ from app.services.sync.before import BEFORES
 from app.services.sync.bulk import Moment, json_text
 from app.services.sync.rows import ARCHIVE_HEAD, ITEM_COLUMNS, archive_columns
 from app.services.sync.targets import LINKS, VEHICLES, row_values, write_columns
-from app.services.sync.undo_found import ITEMS, Undoing
+from app.services.sync.undo_found import ITEMS
 from app.services.sync.undo_photos import put_back as put_photos_back
 from app.services.sync.undo_plan import LOOK_AGAIN, PHOTOS, Created, Record, Undone
+from app.services.sync.undo_query import Undoing
 from app.services.sync.undo_words import Since
 
 log = get_logger(__name__)

@@ -50,6 +50,8 @@ class Ports:
     open_connection: Callable[[Session, SyncRun], Connection]
     after_sync: Callable[[Session, int, int], dict[str, Any]]
     batch_size: int = 1000
+    # Stream → how a run of it goes, for streams that have no list to compare.
+    own_ways: Mapping[str, OwnWay] = field(default_factory=dict)
 
 
 def write_now(work: Work, session: Session, changes: Sequence[Change]) -> Counter[str]:
@@ -92,6 +94,8 @@ class Work:
         return self.lease.dealership_id
 
 
+# A run's whole way from claim to end.
+OwnWay = Callable[[Lease, Ports, Heart, "Journal"], None]
 # What is done with decided changes, inside the transaction of their batch.
 Writer = Callable[[Work, Session, Sequence[Change]], Counter[str]]
 # What a mode does; it returns how the run ends, which is told in the run's last transaction.

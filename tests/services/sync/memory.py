@@ -36,6 +36,9 @@ class NoQueue:
         self.sent.append(("photos", run_id, attempt))
         return f"photos-{run_id}-{attempt}"
 
+    def leads(self, dealership_id: int, token: str) -> str:
+        return f"leads-{dealership_id}-{token}"
+
     def waiting(self, job_ids: Any) -> set[str]:
         return set()
 

@@ -1,0 +1,1 @@
+"""Leads, both ways: saved here, sent through the outbox, read again from EasyCars (epic 3)."""
