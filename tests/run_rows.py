@@ -62,13 +62,13 @@ def credential(place: Dealership, **values: Any) -> EasyCarsCredential:
     return row
 
 
-def last_good(place: Dealership, moment: datetime) -> None:
+def last_good(place: Dealership, moment: datetime, stream: str = "stock") -> None:
     with unit_of_work(place.id) as session:
         session.add(
             StreamState(
                 dealership_id=place.id,
                 provider="easycars",
-                stream="stock",
+                stream=stream,
                 environment="Test",
                 last_success_at=moment,
             )

@@ -5,10 +5,12 @@ Every act is a plain form; settling many asks first, on a page of its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from app.db import db, unit_of_work
 from app.parts import parts
@@ -16,9 +18,10 @@ from app.routes.access import current_actor, may, requires
 from app.routes.fragments import ids_given
 from app.services import conflict_resolving, conflicts
 from app.services.conflict_records import KINDS
-from app.services.conflict_resolving import Moved
+from app.services.conflict_resolving import Moved, Selection
 from app.services.conflicts import Record
 from app.services.errors import InputInvalid
+from app.services.leads.sending import Means
 from app.templating import counted
 
 bp = Blueprint("conflicts", __name__)
@@ -41,6 +44,7 @@ def conflict_list() -> ResponseReturnValue:
         "review/conflicts.html",
         found=found,
         pages=_pages(found, number),
+        nouns={entity: kind.noun for entity, kind in KINDS.items()},
         may_decide=may("operator"),
     )
 
@@ -52,7 +56,7 @@ def _pages(found: conflicts.WaitingPage, number: int) -> dict[str, Any]:
         "first": first if found.total else 0,
         "last": last,
         "total": found.total,
-        "noun": "vehicle" if found.total == 1 else "vehicles",
+        "noun": _noun(found.counts, found.total),
         "newer_url": url_for(".conflict_list", page=number - 1) if number > 1 else None,
         "older_url": url_for(".conflict_list", page=number + 1) if last < found.total else None,
         "newer": "Previous",
@@ -60,22 +64,38 @@ def _pages(found: conflicts.WaitingPage, number: int) -> dict[str, Any]:
     }
 
 
+def _noun(counts: Mapping[str, int], total: int) -> str:
+    """What the list holds: vehicles, leads, customers, or records of several kinds."""
+    noun = KINDS[next(iter(counts))].noun if len(counts) == 1 else "record"
+    return noun if total == 1 else f"{noun}s"
+
+
 @bp.get(f"{CONFLICTS}/decide")
 @requires("operator")
 def ask_conflicts() -> ResponseReturnValue:
-    """How many vehicles and fields the same choice would settle."""
+    """How many records and fields the same choice would settle."""
     take: Take = "easycars" if request.args.get("take") == "easycars" else "local"
     chosen = _chosen_conflicts()
-    selection = conflict_resolving.select_many(db.session(), "vehicle", chosen)
-    if not selection.records:
-        flash("Choose at least one vehicle first.", "warning")
+    found = [conflict_resolving.select_many(db.session(), entity, chosen) for entity in KINDS]
+    selections = [one for one in found if one.records]
+    if not selections:
+        flash("Choose at least one line first.", "warning")
         return redirect(url_for(".conflict_list"), 303)
     return render_template(
         "review/conflicts_question.html",
         take=take,
-        selection=selection,
+        records=_told([(one.records, KINDS[one.entity].noun) for one in selections]),
+        fields=sum(one.fields for one in selections),
+        marks={f"mark-{one.entity}": one.mark for one in selections},
+        goes_out=any(one.entity != "vehicle" for one in selections),
         chosen=chosen,
     )
+
+
+def _told(counts: list[tuple[int, str]]) -> str:
+    """2 vehicles and 1 lead."""
+    words = [counted(number, noun) for number, noun in counts]
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _chosen_conflicts() -> list[int] | None:
@@ -86,26 +106,37 @@ def _chosen_conflicts() -> list[int] | None:
 @requires("operator")
 def decide_conflicts() -> ResponseReturnValue:
     """Settles many, exactly as the question showed them."""
-    take: Take = "easycars" if request.form.get("take") == "easycars" else "local"
+    form = request.form
+    take: Take = "easycars" if form.get("take") == "easycars" else "local"
     try:
         with unit_of_work(g.dealership.id) as session:
-            done = conflict_resolving.resolve_many(
-                session,
-                "vehicle",
-                _chosen_conflicts(),
-                take,
-                mark=request.form.get("mark", ""),
-                actor=current_actor(),
-                now=parts().clock.now(),
-                dealership_id=g.dealership.id,
-            )
-    except Moved as moved:
-        flash(moved.user_message, "warning")
+            done = [_decide(session, entity, take) for entity in KINDS if f"mark-{entity}" in form]
+    except (Moved, InputInvalid) as refused:
+        flash(refused.user_message, "warning")
         return redirect(url_for(".conflict_list"), 303)
-    whose = "EasyCars' values were taken" if take == "easycars" else "Our values stay"
-    what = f"{counted(done.fields, 'field')} of {counted(done.records, 'vehicle')}"
-    flash(f"{whose}: {what}.", "success")
+    if done:
+        whose = "EasyCars' values were taken" if take == "easycars" else "Our values stay"
+        records = _told([(one.records, KINDS[one.entity].noun) for one in done])
+        fields = counted(sum(one.fields for one in done), "field")
+        flash(f"{whose}: {fields} of {records}.", "success")
     return redirect(url_for(".conflict_list"), 303)
+
+
+def _decide(session: Session, entity: str, take: Take) -> Selection:
+    return conflict_resolving.resolve_many(
+        session,
+        entity,
+        _chosen_conflicts(),
+        take,
+        mark=request.form[f"mark-{entity}"],
+        actor=current_actor(),
+        means=_means(),
+        dealership_id=g.dealership.id,
+    )
+
+
+def _means() -> Means:
+    return Means(parts().queue, parts().clock)
 
 
 @bp.get(CONFLICT)
@@ -164,7 +195,7 @@ def resolve(conflict_id: int) -> ResponseReturnValue:
                 record.entity_id,
                 choices,
                 actor=current_actor(),
-                now=parts().clock.now(),
+                means=_means(),
             )
     except InputInvalid as wrong:
         return _conflict_page(conflict_id, wrong.fields or {"": wrong.user_message}), 422

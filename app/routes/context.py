@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from flask import Blueprint, Flask, current_app, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,10 +15,12 @@ from app.models.sync_runs import ACTIVE
 from app.parts import parts
 from app.routes.access import may, requires, rule_of
 from app.services import dealerships, go_live, review
+from app.services.leads import listing
 from app.templating import NavGroup, NavItem, RunningRun
 
 bp = Blueprint("context", __name__)
 REVIEW = "review"
+LEADS = "leads"
 STREAMS = {"stock": "Stock sync", "leads": "Lead sync"}
 GO_LIVE = "go-live"
 # (heading, [(label, path below /d/<slug>/, icon)]): ux-brief "Structure"
@@ -28,6 +30,7 @@ PAGES = (
         ("Go live", GO_LIVE, "check"),
         ("Vehicles", "vehicles", "vehicles"),
         ("Leads", "leads", "leads"),
+        ("Customers", "customers", "people"),
         ("Review", "review", "review"),
         ("Data quality", "quality", "pencil"),
         ("Duplicates", "duplicates", "copy"),
@@ -42,6 +45,7 @@ PAGES = (
         ("Monitoring", "monitoring", "info"),
         ("EasyCars settings", "settings/easycars", "plug"),
         ("Sync settings", "settings/sync", "settings"),
+        ("Lead settings", "settings/leads", "settings"),
         ("Mapping rules", "settings/mapping", "settings"),
         ("People", "settings/people", "people"),
         ("Tokens", "settings/tokens", "lock"),
@@ -78,7 +82,7 @@ def _nav() -> Iterable[NavGroup]:
         start = f"/d/{g.dealership.slug}/"
         for heading, pages in PAGES:
             items = [
-                _item(label, start + path, icon, _waiting() if path == REVIEW else None)
+                _item(label, start + path, icon, COUNTS[path]() if path in COUNTS else None)
                 for label, path, icon in pages
                 if _is_open("/d/<slug>/" + path)
                 and not (path == GO_LIVE and go_live.is_live(g.dealership))
@@ -92,6 +96,14 @@ def _nav() -> Iterable[NavGroup]:
 def _waiting() -> int | None:
     """How much of Review is open; no number when nothing is."""
     return review.waiting(db.session(), parts().clock.now()).total or None
+
+
+def _leads_needing() -> int | None:
+    """Leads that are overdue or stuck on the way to EasyCars; no number when none is."""
+    return listing.needing(db.session(), parts().clock.now()) or None
+
+
+COUNTS: Final[dict[str, Callable[[], int | None]]] = {REVIEW: _waiting, LEADS: _leads_needing}
 
 
 def _item(label: str, url: str, icon: str, count: int | None = None) -> NavItem:

@@ -17,7 +17,7 @@ from app.services import history, run_words, schedules
 from app.services.history import Filters, HistoryPage
 
 bp = Blueprint("history", __name__)
-NAMES = ("q", "from", "to", "type", "status", "trigger")
+NAMES = ("q", "from", "to", "type", "direction", "status", "trigger")
 STATUS_LABELS = {
     "queued": "Queued",
     "running": "In progress",
@@ -70,6 +70,7 @@ def _filters(asked: dict[str, str]) -> Filters:
         stream=_one_of(asked["type"], run_words.KINDS),
         status=_one_of(asked["status"], STATUSES),
         trigger=_one_of(asked["trigger"], TRIGGERS),
+        direction=_one_of(asked["direction"], run_words.DIRECTIONS),
         text=asked["q"][:200] or None,
         **history.day_range(_day(asked["from"]), _day(asked["to"]), zone),
     )

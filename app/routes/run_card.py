@@ -27,7 +27,10 @@ COUNTS = (
 )
 # The same of a preview: nothing is done yet.
 AHEAD = {"created": "To create", "updated": "To update", "missing": "No longer in the feed"}
+# The same of leads that were sent.
+OUTWARD = {"created": "Created at EasyCars", "updated": "Updated at EasyCars"}
 ALWAYS = ("created", "updated", "unchanged", "held", "failed")
+ALWAYS_OF_LEADS = ("created", "updated", "unchanged", "failed")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,14 @@ def _poll_url(run: SyncRun) -> str:
 
 
 def count_label(run: SyncRun, name: str, label: str) -> str:
+    if run_words.is_outward(run):
+        return OUTWARD.get(name, label)
     return AHEAD.get(name, label) if run.mode == "preview" else label
+
+
+def always(run: SyncRun) -> tuple[str, ...]:
+    """Counts that are shown even when they are 0; nothing of a lead is ever held."""
+    return ALWAYS_OF_LEADS if run.stream == "leads" else ALWAYS
 
 
 def tiles(run: SyncRun) -> list[tuple[str, int, str, str]]:
@@ -99,5 +109,5 @@ def tiles(run: SyncRun) -> list[tuple[str, int, str, str]]:
             tone,
         )
         for name, label, tone in COUNTS
-        if name in ALWAYS or getattr(run, name)
+        if name in always(run) or getattr(run, name)
     ]

@@ -23,18 +23,20 @@ from app.routes.fragments import (
     page_at,
     unchanged,
 )
-from app.routes.run_card import ALWAYS, COUNTS, RunCard, card_of, count_label, is_live
+from app.routes.run_card import COUNTS, RunCard, always, card_of, count_label, is_live
 from app.routes.sync_stock import means
 from app.services import held as held_changes
 from app.services import manual_sync, outbox, previews, run_items, run_words
 from app.services.errors import AlreadyRunning, NotAllowed, NotFound
 from app.services.run_items import ItemPage, Wanted
-from app.services.sync import approval, runs
+from app.services.sync import approval, opening, runs
 from app.templating import NavItem, counted
 
 bp = Blueprint("runs", __name__)
 bp.add_app_template_global(page_at)
 bp.add_app_template_global(run_words.label, "run_label")
+bp.add_app_template_global(run_words.noun, "run_noun")
+bp.add_app_template_global(run_words.is_outward, "is_outward")
 PAGE = "/d/<slug>/runs/<int(max=2147483647):run_id>"
 APPROVE_WORD = "remove"
 
@@ -49,10 +51,16 @@ def show(run_id: int) -> ResponseReturnValue:
         run=run,
         started_by=run_words.started_by(run),
         may_start=may("operator"),
+        may_repeat=_may_repeat(run),
         may_approve=_waits_for_approval(run),
         on_run_page=True,
         **_parts_of(run),
     )
+
+
+def _may_repeat(run: SyncRun) -> bool:
+    """Deliveries repeat themselves; a lead that waits is sent again from its own page."""
+    return not run.is_active and run.mode == "sync" and not run_words.is_outward(run)
 
 
 def _waits_for_approval(run: SyncRun) -> bool:
@@ -114,12 +122,12 @@ def _parts_of(run: SyncRun) -> dict[str, Any]:
     return {
         "tab": tab,
         "tabs": _tabs(run, tab),
-        "rows": [(item, run_items.changes(item)) for item in page.items],
+        "rows": [(item, run_items.changes(item, run.stream)) for item in page.items],
         "paging": _paging(run, tab, page, wanted),
         "wanted": wanted,
         "found": run_items.count(session, run.id, tab, wanted) if is_filtered else None,
-        "fields": run_items.fields(session, run.id, tab),
-        "warnings": [] if run.is_active else run_items.warnings(session, run.id),
+        "fields": run_items.fields(session, run.id, tab, run.stream),
+        "warnings": [] if run.is_active else run_items.warnings(session, run.id, run.stream),
         "standing": _standing(run),
         "may_apply": may("operator"),
         "sees_traces": may("system"),
@@ -158,7 +166,7 @@ def _tabs(run: SyncRun, tab: str) -> list[NavItem]:
             count=getattr(run, name),
         )
         for name, label, _ in COUNTS
-        if name in ALWAYS or getattr(run, name) or name == tab
+        if name in always(run) or getattr(run, name) or name == tab
     ]
 
 
@@ -198,8 +206,8 @@ def _cancel_words(run: SyncRun) -> tuple[str, str]:
 def retry(run_id: int) -> ResponseReturnValue:
     """Starts the same again, linked to this run. Leads to the run that works now."""
     run = runs.get(db.session(), run_id)
-    if run.stream != "stock":
-        raise NotFound("This kind of run cannot be started again from here.")
+    if run_words.is_outward(run):
+        raise NotFound("A delivery is not started again: each lead that waits is tried by itself.")
     try:
         with unit_of_work(g.dealership.id) as session:
             started = manual_sync.start(
@@ -211,6 +219,7 @@ def retry(run_id: int) -> ResponseReturnValue:
                 means=means(),
                 parent_id=run.id,
                 mode=_mode_again(session, run),
+                scope=_scope_again(run),
             ).id
     except AlreadyRunning as running:
         flash(running.user_message, "info")
@@ -219,9 +228,16 @@ def retry(run_id: int) -> ResponseReturnValue:
 
 
 def _mode_again(session: Session, run: SyncRun) -> str:
-    """As long as no import ever ended, people look first (C1)."""
+    """As long as no import of stock ever ended, people look first (C1)."""
+    if run.stream != "stock":
+        return "sync"
     is_first = previews.is_first(session, run.dealership_id, run.stream)
     return "preview" if is_first or run.mode == "preview" else "sync"
+
+
+def _scope_again(run: SyncRun) -> dict[str, Any]:
+    """Which leads were read; nothing else of a run's scope is asked for twice."""
+    return {opening.NUMBERS: run.scope[opening.NUMBERS]} if opening.NUMBERS in run.scope else {}
 
 
 @bp.get(f"{PAGE}/approve")

@@ -14,16 +14,16 @@ from sqlalchemy.orm import Session
 
 from app.db import db, unit_of_work
 from app.parts import parts
-from app.routes import outside, sync_policy_form
+from app.routes import outside, schedule_form, sync_policy_form
 from app.routes.access import current_actor, requires
 from app.routes.fragments import fragment
 from app.services import credentials, photos, schedules, sync_policy_edit, sync_settings
 from app.services.errors import InputInvalid
 from app.services.manual_sync import PROVIDER
-from app.services.sync_settings import Preview
 
 bp = Blueprint("sync_settings", __name__)
 PAGE: Final = "/d/<slug>/settings/sync"
+CARDS: Final = {"stock": "schedule", "leads": "leads-schedule"}
 ZONES: Final = (
     "Australia/Sydney", "Australia/Melbourne", "Australia/Brisbane", "Australia/Adelaide",
     "Australia/Perth", "Australia/Hobart", "Australia/Darwin", "Australia/Canberra",
@@ -43,45 +43,42 @@ def index() -> ResponseReturnValue:
 @requires("admin")
 def preview() -> ResponseReturnValue:
     """The chosen interval in words, with its next three times, while it is being typed."""
+    shown, fault = None, None
     try:
-        shown = _preview(request.args.get("interval", ""), request.args.get("cron", ""))
+        shown = schedule_form.preview(_stream(), request.args)
     except InputInvalid as error:
-        return fragment("sync_settings/_preview.html", preview=None, fault=_first(error))
-    return fragment("sync_settings/_preview.html", preview=shown, fault=None)
+        fault = next(iter(error.fields.values()), error.user_message)
+    prefix = schedule_form.PREFIXES[_stream()]
+    return fragment("sync_settings/_preview.html", preview=shown, fault=fault, prefix=prefix)
+
+
+def _stream() -> str:
+    """Whose schedule is meant; stock when the address does not say."""
+    asked = request.args.get("stream", "stock")
+    return asked if asked in schedule_form.PREFIXES else "stock"
 
 
 @bp.post(PAGE)
 @requires("admin")
 def save() -> ResponseReturnValue:
     """Interval and switch; the button "Show the next times" only shows what they would mean."""
+    stream = _stream()
     if request.form.get("do") == "preview":
-        return _show_times()
-    return _try(_set_schedule, "The schedule was saved.")
+        return _show_times(stream)
+    return _try(
+        lambda session: schedule_form.save(session, stream),
+        "The schedule was saved.",
+        CARDS[stream],
+    )
 
 
-def _show_times() -> ResponseReturnValue:
+def _show_times(stream: str) -> ResponseReturnValue:
     typed = request.form.to_dict()
     try:
-        _preview(typed.get("interval", ""), typed.get("cron", ""))
+        schedule_form.preview(stream, typed)
     except InputInvalid as error:
         return _page(typed, error.fields), 422
     return _page(typed)
-
-
-def _set_schedule(session: Session) -> None:
-    made = parts()
-    schedules.set_schedule(
-        session,
-        g.dealership,
-        PROVIDER,
-        "stock",
-        interval=request.form.get("interval", ""),
-        cron=request.form.get("cron", ""),
-        enabled="enabled" in request.form,
-        actor=current_actor(),
-        settings=made.settings,
-        clock=made.clock,
-    )
 
 
 @bp.post(f"{PAGE}/pause")
@@ -187,50 +184,24 @@ def _try(
     return redirect(url_for(".index", _anchor=card), 303)
 
 
-def _preview(interval: str, cron: str) -> Preview:
-    zone = schedules.zone_of(g.dealership)
-    return sync_settings.preview(interval, cron.replace("\0", ""), zone, parts().clock.now())
-
-
-def _first(error: InputInvalid) -> str:
-    return next(iter(error.fields.values()), error.user_message)
-
-
 def _page(typed: dict[str, str] | None = None, errors: dict[str, str] | None = None) -> str:
     made, session = parts(), db.session()
     schedule = schedules.get_or_default(session, g.dealership.id, PROVIDER, "stock", made.settings)
     credential = credentials.find(session, g.dealership.id)
-    shown = _shown(typed, schedule)
     return render_template(
         "sync_settings/index.html",
+        schedules=schedule_form.forms(session, typed),
         schedule=schedule,
         is_paused=schedule.paused_until is not None and schedule.paused_until > made.clock.now(),
-        changed_by=sync_settings.changed_by(session, schedule),
         globally_on=schedules.globally_enabled(session, made.settings),
-        preview=_safe_preview(shown),
         credential=credential,
         photos_on=photos.is_switched_on(g.dealership),
         zones=_zones(),
-        shown=shown,
+        shown=typed or {},
         errors=errors or {},
         outside=outside.notice(),
         **sync_policy_form.form(session, typed),
     )
-
-
-def _shown(typed: dict[str, str] | None, schedule: Any) -> dict[str, Any]:
-    """What stands in the schedule's form: what was typed there, else what is stored."""
-    if typed is None or "interval" not in typed:
-        stored = {"interval": schedule.interval, "cron": schedule.cron}
-        return (typed or {}) | stored | {"enabled": schedule.enabled}
-    return typed | {"enabled": "enabled" in typed}
-
-
-def _safe_preview(shown: dict[str, Any]) -> Preview | None:
-    try:
-        return _preview(shown["interval"], shown.get("cron", ""))
-    except InputInvalid:
-        return None
 
 
 def _zones() -> list[tuple[str, str]]:

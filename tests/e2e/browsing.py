@@ -10,7 +10,7 @@ from tests.e2e.people import Place
 from tests.e2e.stack import Stack
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 # A busy machine may take its time; a click that never works shall still end a test early.
 PATIENCE_MS = 30_000
@@ -46,6 +46,12 @@ def sign_in(page: Page, place: Place) -> None:
 
 def at(place: Place, path: str = "") -> str:
     return f"/d/{place.slug}/{path}"
+
+
+def press(page: Page, button: Locator) -> None:
+    """Presses and waits for the page that answers: only then is it written."""
+    with page.expect_navigation():
+        button.click()
 
 
 def overflow(page: Page) -> int:

@@ -13,7 +13,7 @@ from app.db import unit_of_work
 from app.models import Dealership, SyncRun, User
 from app.simulator import account_number
 from tests import factories
-from tests.e2e import kills, people, trust_rows
+from tests.e2e import customer_rows, kills, lead_rows, people, trust_rows
 from tests.e2e.kills import ENDED
 from tests.e2e.numbers import next_number
 from tests.e2e.people import Place
@@ -22,27 +22,46 @@ from tests.e2e.stack import Stack
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-NOT_PAGES = {"static"}
+# The public form is no page of the product: tests/routes/test_public_form_browser.py looks at it.
+NOT_PAGES = {"static", "public_form.show", "public_form.thanks"}
 COLLEAGUE = "a.colleague.with.a.rather.long.address@showroom.example"
 # Tabs and filters whose content differs most from what the bare address shows.
 VARIANTS = {
     "runs.show": ("?tab=created", "?tab=failed", "?tab=unchanged"),
-    "history.index": ("?status=failed", "?type=stock"),
+    "history.index": ("?status=failed", "?type=stock", "?type=leads&direction=outbound"),
     "vehicles.index": ("?q=nothing-is-called-so", "?lifecycle=listed"),
+    "customers.index": ("?q=nothing-is-called-so",),
+    "customer_merge.index": ("?tab=merged",),
     "conflicts.ask_conflicts": ("?all=1&take=local", "?all=1&take=easycars"),
     "review.ask_held": ("?run={run_id}&all=1&act=approve", "?run={run_id}&all=1&act=keep"),
     "vehicle_bulk.ask": ("?action=exclude&all=1", "?action=lock&all=1", "?action=exclude"),
     "duplicates.index": ("?tab=merged", "?tab=dismissed"),
     "outside.index": ("?show=kept",),
     "undo.ask_item": ("?field=price_cents",),
+    "leads.index": ("?tab=all", "?tab=unsent", "?q=nothing-is-called-so"),
+    "leads.one": ("?tab=timeline", "?tab=source"),
+    "lead_edit.new": ("?vehicle={vehicle_id}",),
+    "lead_edit.ask_to_send": ("?all=1",),
 }
 # Pages that answer with something else when their rows are missing: they must not slip through.
 NEVER_MISSING = (
+    "customer_merge.ask_unmerge",
+    "customer_merge.index",
+    "customer_merge.pair",
+    "customer_merge.preview",
+    "customers.edit",
+    "customers.index",
+    "customers.one",
     "duplicates.ask_unmerge",
     "duplicates.pair",
     "duplicates.preview",
     "feed_questions.index",
     "go_live.index",
+    "lead_edit.ask_to_delete",
+    "lead_edit.ask_to_send",
+    "lead_edit.edit",
+    "leads.index",
+    "leads.one",
     "mapping.index",
     "mapping.version",
     "outside.index",
@@ -52,6 +71,8 @@ NEVER_MISSING = (
     "conflicts.conflict",
     "conflicts.conflict_list",
     "review.held_changes",
+    "quotations.new",
+    "quotations.one",
     "runs.ask_approval",
     "undo.ask",
     "undo.ask_item",
@@ -87,6 +108,8 @@ def showroom(stack: Stack) -> Showroom:
             stack.simulator.stock("change_prices", account=account, percent=100)
             trust_rows.trouble(stack, full, account)
     stack.simulator.scenario("normal", account=account)
+    lead_rows.leads(stack, full)
+    customer_rows.customers(stack, full)
     preview = trust_rows.afterwards(stack, full)
     empty = people.place(stack, "empty", account=None)
     with stack.app.app_context():
@@ -105,10 +128,15 @@ def is_fetching(run: Any) -> bool:
 def _ids(stack: Stack, place: Place) -> dict[str, int]:
     """An id for every kind that a route can ask for."""
     doubtful = (SyncRun.dealership_id == place.id) & (SyncRun.status == "warning")
-    found = trust_rows.ids(place) | {
-        "run_id": select(SyncRun.__table__.c.id).where(doubtful, SyncRun.mode == "sync"),
-        "user_id": select(User.__table__.c.id).where(User.email == COLLEAGUE),
-    }
+    found = (
+        trust_rows.ids(place)
+        | lead_rows.ids(place)
+        | customer_rows.ids(place)
+        | {
+            "run_id": select(SyncRun.__table__.c.id).where(doubtful, SyncRun.mode == "sync"),
+            "user_id": select(User.__table__.c.id).where(User.email == COLLEAGUE),
+        }
+    )
     return {name: stack.rows(query.limit(1))[0][0] for name, query in found.items()}
 
 

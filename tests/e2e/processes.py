@@ -18,6 +18,12 @@ def parent_of(pid: int) -> int | None:
         return None
 
 
+def children_of(pid: int) -> list[int]:
+    """The pids of its children that run."""
+    numbers = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdecimal()]
+    return [number for number in numbers if parent_of(number) == pid]
+
+
 def is_alive(pid: int) -> bool:
     """Runs, and is not just a row that nobody has collected yet."""
     try:

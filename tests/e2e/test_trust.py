@@ -13,18 +13,24 @@ from app.models.sync_runs import ACTIVE
 from app.ops.ports import wait_until
 from tests.browsers import expect
 from tests.e2e import kills
-from tests.e2e.browsing import admin_of, at
+from tests.e2e.browsing import admin_of, at, press
 from tests.e2e.people import Place
 from tests.e2e.stack import Stack
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 STOCK = 15
 PATIENCE_S = 30.0
 CAR = Vehicle.__table__.c
 RUN = SyncRun.__table__.c
+
+
+@pytest.fixture
+def account() -> str:
+    """One whose first fifteen vehicles have a price, and none of which is sold."""
+    return "EC119005"
 
 
 @pytest.fixture
@@ -144,12 +150,6 @@ def hold_and_approve(page: Page, product: Stack, account: str, dealer: Place) ->
     assert gone == ["missing"] * STOCK
     by_hand = [row.lifecycle for row in cars(product, dealer) if row.source == "Manual"]
     assert by_hand == ["listed"]
-
-
-def press(page: Page, button: Locator) -> None:
-    """Presses and waits for the page that answers: only then is it written."""
-    with page.expect_navigation():
-        button.click()
 
 
 def start(page: Page, product: Stack, dealer: Place) -> None:

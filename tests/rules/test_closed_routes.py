@@ -22,6 +22,9 @@ OPEN = {
     "health.alive",
     "health.ready",
     "health.metrics",
+    "public_form.show",
+    "public_form.send",
+    "public_form.thanks",
 }
 FILLING = {"slug": "nobody", "filename": "x"}
 

@@ -18,14 +18,18 @@ from app.db import unit_of_work
 from app.models import (
     ApiToken,
     Conflict,
+    Customer,
+    CustomerMerge,
     Dealership,
     DuplicatePair,
     EasyCarsCredential,
     ExternalLink,
     FeedQuestion,
+    Lead,
     MappingVersion,
     MediaObject,
     Photo,
+    Quotation,
     SyncItem,
     SyncRun,
     User,
@@ -100,6 +104,15 @@ ROWS: dict[str, Callable[[Any], Any]] = {
         entity_id=t.vehicle.id,
         content_hash=b"0" * 16,
     ),
+    "customer": lambda t: Customer(dealership_id=t.place.id, name="Their customer"),
+    "other_customer": lambda t: Customer(dealership_id=t.place.id, name="Their other customer"),
+    "customer_merge": lambda t: CustomerMerge(
+        dealership_id=t.place.id, kept_id=t.customer.id, merged_id=t.other_customer.id
+    ),
+    "lead": lambda t: Lead(
+        dealership_id=t.place.id, customer_id=t.customer.id, external_ref="FC-theirs"
+    ),
+    "quotation": lambda t: Quotation(dealership_id=t.place.id, lead_id=t.lead.id),
     "conflict": lambda t: Conflict(
         dealership_id=t.place.id,
         provider="easycars",
@@ -141,6 +154,11 @@ SAMPLES: dict[str, Callable[[Theirs], Any]] = {
     "user_id": lambda t: t.person.id,
     "dealership_id": lambda t: t.place.id,
     "vehicle_id": lambda t: t.vehicle.id,
+    "lead_id": lambda t: t.lead.id,
+    "customer_id": lambda t: t.customer.id,
+    "other_customer_id": lambda t: t.other_customer.id,
+    "customer_merge_id": lambda t: t.customer_merge.id,
+    "quotation_id": lambda t: t.quotation.id,
     "pair_id": lambda t: t.pair.id,
     "merge_id": lambda t: t.merge.id,
     "photo_id": lambda t: t.photo.id,
@@ -157,6 +175,7 @@ SAMPLES: dict[str, Callable[[Theirs], Any]] = {
     "stream": lambda _: "stock",
     "filename": lambda _: "x",
     "field": lambda _: "price_cents",
+    "form_key": lambda _: "a-key-of-a-public-form",
 }
 
 

@@ -18,6 +18,7 @@ from app.routes.api.common import moment, ok, pagination, read_body, read_query
 from app.routes.api.openapi import describe
 from app.routes.api.sync_models import (
     ItemQuery,
+    LeadStartBody,
     LogQuery,
     RunItemList,
     RunSummary,
@@ -64,6 +65,26 @@ def start_stock() -> Response:
         return _started(
             session, run, f"Stock {'preview' if is_preview else 'synchronization'} started"
         )
+
+
+@bp.post(f"{ROOT}/leads")
+@describe("Start a lead sync", body=LeadStartBody, answers={202: Started})
+@api_requires("operator", scope="sync:write")
+def start_leads() -> Response:
+    """Reads known leads again, and answers at once. 409 names the run that is active in
+    `existingRunId`, 429 says in `Retry-After` when another start is free, 400 `not_configured`
+    means that there are no credentials. Leads have no preview: `preview` is refused with 400."""
+    read_body(LeadStartBody)
+    with unit_of_work(g.dealership.id) as session:
+        run = manual_sync.start(
+            session,
+            dealership_id=g.dealership.id,
+            stream="leads",
+            actor=current_actor(),
+            trigger="api" if g.token else "person",
+            means=means(),
+        )
+        return _started(session, run, "Lead synchronization started")
 
 
 def _started(session: Session, run: SyncRun, message: str) -> Response:
@@ -166,7 +187,7 @@ def items(run_id: int) -> Response:
     found, total = run_items.numbered(
         db.session(), run.id, query.action, query.page, query.page_size
     )
-    rows = [item_summary(item) for item in found]
+    rows = [item_summary(item, run.stream) for item in found]
     return ok({"items": rows, "pagination": pagination(query, total)})
 
 

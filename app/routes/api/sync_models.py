@@ -19,6 +19,12 @@ class StartBody(ApiModel):
     preview: bool = Field(False, description="Only tell what a sync would change")
 
 
+class LeadStartBody(ApiModel):
+    """Nothing is needed."""
+
+    preview: Literal[False] = Field(False, description="Leads have no preview")
+
+
 class Started(ApiModel):
     """`jobId` names the job in the queue, `runId` the run to follow."""
 
@@ -115,7 +121,8 @@ class RunItem(ApiModel):
     external_id: str
     label: str
     action: str
-    vehicle_id: int | None
+    vehicle_id: int | None = Field(description="Of a run of stock")
+    lead_id: int | None = Field(description="Of a run of leads")
     changes: list[FieldChange]
     reason: str | None
     warnings: list[dict[str, str]]

@@ -43,6 +43,9 @@ class NotingQueue:
     def photos(self, run_id: int, attempt: int) -> str:
         return f"photos-{run_id}-{attempt}"
 
+    def leads(self, dealership_id: int, token: str) -> str:
+        return f"leads-{dealership_id}-{token}"
+
     def waiting(self, job_ids: Sequence[str]) -> set[str]:
         return set(job_ids)
 

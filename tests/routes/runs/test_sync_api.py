@@ -33,6 +33,37 @@ def test_a_start_is_accepted_at_once(world: World, queue: NotingQueue) -> None:
     assert queue.enqueued == [body["runId"]]
 
 
+def test_leads_are_started_alike_and_have_no_preview(world: World, queue: NotingQueue) -> None:
+    client, headers = world.app.test_client(), bearer(world)
+    refused = client.post(f"{ROOT}/leads", json={"preview": True}, headers=headers)
+    assert (refused.status_code, list(refused.get_json()["errors"])) == (400, ["preview"])
+    answer = client.post(f"{ROOT}/leads", json={"preview": False}, headers=headers)
+    body = answer.get_json()
+    assert (answer.status_code, body["message"]) == (202, "Lead synchronization started")
+    assert queue.enqueued == [body["runId"]]
+    again = client.post(f"{ROOT}/leads", headers=headers)
+    assert (again.status_code, again.get_json()["existingRunId"]) == (409, body["runId"])
+    log = client.get(f"{ROOT}/logs/{body['runId']}", headers=headers).get_json()
+    assert (log["syncType"], log["syncDirection"], log["trigger"]) == ("Lead", "Inbound", "api")
+    assert client.post(f"{ROOT}/stock", headers=headers).status_code == 202
+
+
+def test_rows_of_leads_name_leads(world: World) -> None:
+    run = world.run(stream="leads", created=1)
+    world.item(run, "000231", "create", entity_id=9)
+    answer = world.app.test_client().get(f"{ROOT}/logs/{run.id}/items", headers=bearer(world))
+    (row,) = answer.get_json()["items"]
+    assert (row["leadId"], row["vehicleId"]) == (9, None)
+
+
+def test_deliveries_are_no_lead_sync(world: World) -> None:
+    sync = world.run(stream="leads", created=1)
+    world.run(stream="leads", direction="outbound", created=2)
+    body = world.app.test_client().get(f"{ROOT}/status", headers=bearer(world)).get_json()
+    assert body["lastLeadSync"]["id"] == sync.id
+    assert body["recentLogs"][0]["syncDirection"] == "Outbound"
+
+
 def test_the_estimate_is_the_median_of_the_last_runs(world: World) -> None:
     for seconds in (10, 20, 90):
         world.run(completed_at=run_rows.START + timedelta(seconds=seconds))
@@ -196,7 +227,8 @@ def test_items_have_the_contracts_shape(world: World) -> None:
     body = client.get(f"{ROOT}/logs/{run.id}/items?pageSize=2", headers=headers).get_json()
     assert body["pagination"]["totalRecords"] == 3
     assert body["items"][0] == {
-        "externalId": "A1", "label": "Vehicle A1", "action": "update", "vehicleId": 9,
+        "externalId": "A1", "label": "Vehicle A1", "action": "update",
+        "vehicleId": 9, "leadId": None,
         "changes": [{"field": "price_cents", "before": 1, "after": 2}], "reason": None,
         "warnings": [],
     }  # fmt: skip

@@ -82,6 +82,36 @@ def test_a_line_that_cannot_be_read_is_told_at_the_field(world: World, do: str) 
     assert stored(world, Schedule) is None
 
 
+def test_leads_have_a_schedule_of_their_own_on_the_same_page(world: World) -> None:
+    client = world.client(world.admin)
+    page = client.get(world.url("settings/sync")).text
+    assert page.count('name="leads_interval" value="hourly" checked') == 1
+    form = {"leads_interval": "custom", "leads_cron": "15 * * * *"}
+    answer = client.post(world.url("settings/sync?stream=leads"), data=form)
+    assert answer.location == world.url("settings/sync#leads-schedule")
+    schedule = stored(world, Schedule)
+    assert (schedule.stream, schedule.cron, schedule.enabled) == ("leads", "15 * * * *", False)
+    page = client.get(world.url("settings/sync")).text
+    assert "At minute 15 of every hour" in page
+    assert "At 02:00 every day" in page, "the stock's schedule is untouched"
+    assert "Automatic sync is off." in client.get(world.url("sync/leads")).text
+
+
+def test_a_lead_schedule_that_cannot_be_read_keeps_what_was_typed(world: World) -> None:
+    client = world.client(world.admin)
+    form = {"leads_interval": "custom", "leads_cron": "often", "leads_enabled": "1"}
+    answer = client.post(world.url("settings/sync?stream=leads"), data=form)
+    assert answer.status_code == 422
+    assert 'href="#f-leads_cron"' in answer.text
+    assert 'value="often"' in answer.text
+    assert answer.text.count('aria-invalid="true"') == 1, "the stock's form has nothing wrong"
+    assert stored(world, Schedule) is None
+    query = "settings/sync/preview?stream=leads&leads_interval=custom&leads_cron=30+5+*+*+*"
+    part = client.get(world.url(query), headers={"HX-Request": "true"}).text
+    assert 'id="leads_schedule-preview"' in part
+    assert "11 Mar, 05:30 AEDT" in part
+
+
 def test_a_pause_has_reason_and_end_and_can_be_ended(world: World) -> None:
     client = world.client(world.admin)
     # 12:00 on 12 March in Sydney is 01:00 in UTC.
