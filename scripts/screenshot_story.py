@@ -29,6 +29,17 @@ NEWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("stock", {"operation": "add", "count": 3}),
     ("scenario", {"name": "bad-rows", "count": 1}),
 )
+ENQUIRIES = (
+    ("Grace Papadopoulos", "grace@example.com", "Is it still there? I can come on Saturday.", 3),
+    (
+        "Liam Nguyen",
+        "liam@example.com",
+        "What is your best price with a trade-in?",
+        8,
+    ),
+    ("Aroha Walker", "aroha@example.com", "A test drive after work, please.", 12),
+    ("Omar Rossi", "omar@example.com", "Do you also buy cars?", None),
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,7 @@ class Found:
     locked: str
     conflict: str
     pair: str
+    lead: str
 
 
 def play(page: Page, place: Place) -> Found:
@@ -73,6 +85,7 @@ def play(page: Page, place: Place) -> Found:
         _tell(place, "stock", _set(page, place, cars[number], fields))
     for lever, options in NEWS:
         _tell(place, lever, options)
+    leads = [_enquire(page, place, *who, cars) for who in ENQUIRIES]
     run = _sync(page, place)
     _tell(place, "normal", {})
     updated = _first(
@@ -85,6 +98,7 @@ def play(page: Page, place: Place) -> Found:
         run, preview, _with_photo(page, place), locked,
         conflict=_first(page, place, "review/conflicts", "#conflict-list th a"),
         pair=_first(page, place, "duplicates", "a:has-text('Compare')"),
+        lead=leads[0],
     )  # fmt: skip
 
 
@@ -118,6 +132,20 @@ def _type_in(page: Page, place: Place, twin: str) -> None:
         page.locator(f"[name={name}]").fill(value)
     page.locator("[data-testid=save-vehicle]").click()
     page.wait_for_url(lambda url: not url.endswith("/new"))
+
+
+def _enquire(
+    page: Page, place: Place, name: str, email: str, message: str, car: int | None, cars: list[str]
+) -> str:
+    """An enquiry that staff type in; returns the lead's address."""
+    about = f"?vehicle={cars[car].rpartition('/')[2]}" if car is not None else ""
+    page.goto(place.at(f"leads/new{about}"))
+    for field, text in (("name", name), ("email", email), ("message", message)):
+        page.locator(f"[name={field}]").fill(text)
+    page.locator("[name=interest]").select_option("buy")
+    page.locator("[data-testid=save-lead]").click()
+    page.wait_for_url(lambda url: "/leads/new" not in url)
+    return place.below(page.url)
 
 
 def _set(page: Page, place: Place, address: str, fields: dict[str, Any]) -> dict[str, Any]:

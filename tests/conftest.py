@@ -7,8 +7,10 @@ second time on SQLite. Every test has a database of its own, copied from one tha
 from __future__ import annotations
 
 import base64
+import gc
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +43,20 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for real processes begin first: at the end one of them would keep a single
+    worker busy for minutes. Then the big ones, as xdist itself would have it."""
+    sizes = Counter(item.path for item in items)
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("e2e") is None,
+            item.get_closest_marker("browser") is None,
+            -sizes[item.path],
+            str(item.path),
+        )
+    )
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     twice = metafunc.definition.get_closest_marker("both_databases")
     if twice or "any_database" in metafunc.fixturenames:
@@ -61,6 +77,16 @@ def no_outside_world() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def retries_without_pauses() -> None:
     stamina.set_testing(True, attempts=3, cap=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def garbage_by_file() -> Iterator[None]:
+    """Every app is a heap of cycles, and looking through all of them again and again took a quarter
+    of the time. What survives a file is looked at no more."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

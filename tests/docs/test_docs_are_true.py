@@ -297,9 +297,9 @@ def test_no_page_names_a_place_of_one_machine_or_an_unknown_host(page: Path) -> 
 
 
 def test_every_picture_is_used_or_comes_in_four_looks_and_is_small() -> None:
-    """Wide and narrow, light and dark, of the six main pages (row 228)."""
+    """Wide and narrow, light and dark, of the main pages (row 228)."""
     pictures = {path.name: path.stat().st_size for path in (DOCS / "screenshots").glob("*.png")}
-    main = ("dashboard", "stock-sync", "run", "vehicles", "vehicle", "easycars-settings")
+    main = ("dashboard", "stock-sync", "run", "vehicles", "vehicle", "leads", "easycars-settings")
     wanted = {f"{name}-{w}-{look}.png" for name in main for w in ("1440", "390")
               for look in ("light", "dark")}  # fmt: skip
     assert wanted <= set(pictures)
