@@ -14,9 +14,12 @@ from tests.e2e.stack import Stack, running_stack
 VEHICLES = 12
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole product on SQLite, with small batches so that a run has steps to watch."""
+    """The whole product on SQLite, with small batches so that a run has steps to watch.
+
+    It ends with the tests that need it, so that it takes nothing from those that follow.
+    """
     folder = tmp_path_factory.mktemp("product")
     with running_stack(folder, vehicles=VEHICLES, SYNC_BATCH_SIZE="50") as stack:
         yield stack

@@ -28,7 +28,7 @@ OUT_OF_REACH = """() => [...document.querySelectorAll('a[href], button, input, s
   .map((part) => part.outerHTML.slice(0, 120))"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def room(product: Stack) -> Showroom:
     return pages.showroom(product)
 
