@@ -13,6 +13,8 @@ from app.secret import Secret
 
 FAILURES_TO_OPEN: Final = 5
 OPEN_S: Final = 60.0
+# A host that is back is found within this, by one call, and not at the end of the minute.
+PROBE_EVERY_S: Final = 20.0
 FORGET_FAILURES_S: Final = 600.0
 FLIGHT_WAIT_S: Final = 15.0
 
@@ -62,9 +64,18 @@ class MemoryCircuitStore:
         self._guard = threading.Lock()
         self._failures: dict[str, tuple[int, float]] = {}
         self._open_until: dict[str, float] = {}
+        self._next_probe: dict[str, float] = {}
 
     def blocked_for(self, key: str) -> float:
         return max(0.0, self._open_until.get(key, 0.0) - self._monotonic())
+
+    def wait_for(self, key: str) -> float:
+        with self._guard:
+            now, blocked = self._monotonic(), self.blocked_for(key)
+            wait = min(blocked, self._next_probe.get(key, 0.0) - now)
+            if blocked and wait <= 0:
+                self._next_probe[key] = now + PROBE_EVERY_S
+            return max(0.0, wait)
 
     def failed(self, key: str) -> None:
         now = self._monotonic()
@@ -74,6 +85,7 @@ class MemoryCircuitStore:
             self._failures[key] = (count, now)
             if count >= FAILURES_TO_OPEN:
                 self._open_until[key] = now + OPEN_S
+                self._next_probe[key] = now + PROBE_EVERY_S
 
     def succeeded(self, key: str) -> None:
         with self._guard:

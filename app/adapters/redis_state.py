@@ -23,6 +23,7 @@ from app.adapters.memory_state import (
     FLIGHT_WAIT_S,
     FORGET_FAILURES_S,
     OPEN_S,
+    PROBE_EVERY_S,
     MemoryCircuitStore,
     MemoryTokenStore,
 )
@@ -39,8 +40,17 @@ FLIGHT_EXPIRES_S: Final = 45.0
 _FAILED: Final = """
 local count = redis.call('INCR', KEYS[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-if count >= tonumber(ARGV[2]) then redis.call('SET', KEYS[2], '1', 'PX', ARGV[3]) end
+if count >= tonumber(ARGV[2]) then
+  redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
+  redis.call('SET', KEYS[3], '1', 'PX', ARGV[4])
+end
 return count
+"""
+# Milliseconds to wait. Who finds the breaker open and no probe under way is the probe.
+_WAIT: Final = """
+local blocked = redis.call('PTTL', KEYS[1])
+if blocked <= 0 or redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[1]) then return 0 end
+return math.min(blocked, math.max(1, redis.call('PTTL', KEYS[2])))
 """
 _DROP: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -174,11 +184,20 @@ class RedisCircuitStore:
             lambda: self._own.blocked_for(key),
         )
 
+    def wait_for(self, key: str) -> float:
+        keys = (_open_key(key), _probe_key(key))
+        return self._shared.ask(
+            lambda redis: cast(Any, redis.eval(_WAIT, 2, *keys, int(PROBE_EVERY_S * 1000))) / 1000,
+            lambda: self._own.wait_for(key),
+        )
+
     def failed(self, key: str) -> None:
-        keys = (_count_key(key), _open_key(key))
-        limits = (int(FORGET_FAILURES_S * 1000), FAILURES_TO_OPEN, int(OPEN_S * 1000))
+        keys = (_count_key(key), _open_key(key), _probe_key(key))
+        seconds = (FORGET_FAILURES_S, OPEN_S, PROBE_EVERY_S)
+        forget, opened, probe = (int(one * 1000) for one in seconds)
+        limits = (forget, FAILURES_TO_OPEN, opened, probe)
         self._shared.ask(
-            lambda redis: cast(Any, redis.eval(_FAILED, 2, *keys, *limits)),
+            lambda redis: cast(Any, redis.eval(_FAILED, 3, *keys, *limits)),
             lambda: self._own.failed(key),
         )
 
@@ -207,3 +226,7 @@ def _count_key(key: str) -> str:
 
 def _open_key(key: str) -> str:
     return f"{PREFIX}open:{key}"
+
+
+def _probe_key(key: str) -> str:
+    return f"{PREFIX}probe:{key}"

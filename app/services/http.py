@@ -162,9 +162,9 @@ class Door:
             yield attempt.num
 
     def _require_closed(self) -> None:
-        blocked = self.outside.circuits.blocked_for(self.host)
-        if blocked > 0:
-            raise CircuitOpen(_resting(self.label, blocked), blocked)
+        wait = self.outside.circuits.wait_for(self.host)
+        if wait > 0:
+            raise CircuitOpen(_resting(self.label, wait), wait)
 
     @contextmanager
     def _telling_breaker(self) -> Iterator[None]:

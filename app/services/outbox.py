@@ -54,11 +54,11 @@ class Patience:
     longest_s: float = LONGEST_PAUSE_S
     gives_up: bool = True
 
-    def pause_s(self, attempts: int) -> float:
+    def pause_s(self, attempts: int, tried: timedelta = timedelta(0)) -> float:
         """Seconds until the next try: doubling, a quarter of it by chance so that what failed
-        together does not come back together."""
+        together does not come back together. What the last one took, `tried`, counts as waited."""
         pause = min(self.first_s * 2 ** min(attempts - 1, 20), self.longest_s)
-        return float(pause * random.uniform(0.75, 1.0))
+        return float(max(pause - tried.total_seconds(), self.first_s) * random.uniform(0.75, 1.0))
 
 
 USUAL: Final = Patience()

@@ -56,7 +56,14 @@ class CircuitStore(Protocol):
     """The breaker's shared state per outside host (row B-2b.18)."""
 
     def blocked_for(self, key: str) -> float:
-        """Seconds until a call may be tried again; 0 when closed."""
+        """Seconds that an open breaker has left; 0 when closed."""
+
+    def wait_for(self, key: str) -> float:
+        """0: the caller may call now; else seconds until somebody may.
+
+        While the breaker is open one caller in PROBE_EVERY_S is let through, to see whether the
+        host is back.
+        """
 
     def failed(self, key: str) -> None: ...
 

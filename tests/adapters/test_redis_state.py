@@ -138,6 +138,19 @@ def test_five_failures_anywhere_open_the_breaker_for_all(redis_url):
     assert stores[0].blocked_for("host") == 0
 
 
+def test_one_process_in_a_while_is_let_through_an_open_breaker(redis_url):
+    stores = [RedisCircuitStore(SharedRedis(redis_url)) for _ in range(3)]
+    assert [store.wait_for("host") for store in stores] == [0, 0, 0]
+    for _ in range(5):
+        stores[0].failed("host")
+    assert all(19 < store.wait_for("host") <= 20 for store in stores)
+    with Redis.from_url(redis_url) as redis:
+        redis.delete("forecourt:outside:probe:host")
+    assert [store.wait_for("host") == 0 for store in stores] == [True, False, False]
+    stores[0].succeeded("host")
+    assert [store.wait_for("host") for store in stores] == [0, 0, 0]
+
+
 def test_after_the_pause_one_failure_is_enough(redis_url):
     store = RedisCircuitStore(SharedRedis(redis_url))
     for _ in range(5):

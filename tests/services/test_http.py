@@ -161,12 +161,24 @@ def test_five_failures_open_the_breaker_and_nobody_is_asked():
             fetch(way)
         asked = len(server.requests)
         assert asked == 6
-        with pytest.raises(CircuitOpen, match=r"next try is possible at \d\d:\d\d:\d\d UTC, in 60"):
+        with pytest.raises(CircuitOpen, match=r"next try is possible at \d\d:\d\d:\d\d UTC, in 20"):
             fetch(way)
         assert len(server.requests) == asked
-        now[0] = 61.0
+        now[0] = 20.0
         server.script[:] = [STOCK]
         assert fetch(way) == 1
+
+
+def test_one_caller_in_a_while_looks_whether_the_host_is_back():
+    now = [0.0]
+    circuits = MemoryCircuitStore(lambda: now[0])
+    for _ in range(5):
+        circuits.failed("host")
+    for moment, waits in ((1.0, [19, 19]), (20.0, [0, 20]), (39.0, [1, 1]), (58.0, [0, 2])):
+        now[0] = moment
+        assert [circuits.wait_for("host") for _ in range(2)] == waits, moment
+    circuits.succeeded("host")
+    assert [circuits.wait_for("host") for _ in range(2)] == [0, 0]
 
 
 def test_one_failure_after_the_pause_opens_it_again():

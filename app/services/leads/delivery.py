@@ -141,12 +141,22 @@ def _wait(message: Message, exc: HubError, means: Means, done: Delivered) -> boo
     with unit_of_work(message.dealership_id) as session:
         outbox.failed(
             session, message, words, now, patience=sending.PATIENCE,
-            pause_s=_known_pause(exc),
+            pause_s=_pause(message, exc, now),
         )  # fmt: skip
         if message.kind == sending.KIND:
             _say_why(session, int(message.payload["lead"]), words)
     log.warning("lead_waits", message_id=message.id, attempt=message.attempts, code=exc.code)
     return False
+
+
+def _pause(message: Message, exc: HubError, now: datetime) -> float:
+    """What is known, else the usual one from the beginning of the try: a host that lets one wait
+    until the limit is found within a minute of its return as well."""
+    known = _known_pause(exc)
+    if known is not None:
+        return known
+    tried = now - (message.leased_until - LEASE)
+    return sending.PATIENCE.pause_s(message.attempts, tried)
 
 
 def _known_pause(exc: HubError) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app.db import unit_of_work
+from app.db import db, unit_of_work
 from app.models import Lead
 from app.parts import parts
 from app.services.leads import delivery, outbound
@@ -35,10 +37,6 @@ CUTS = (
 TIMES = 200
 
 
-class Killed(BaseException):
-    """kill -9: nothing after it is done."""
-
-
 @pytest.fixture
 def impatient(desk: Desk) -> Desk:
     """A client that waits a quarter of a second for an answer."""
@@ -50,9 +48,14 @@ def impatient(desk: Desk) -> Desk:
 def after_the_call(real: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **rest: Any) -> Any:
         real(*args, **rest)
-        raise Killed
+        kill_9()
 
     return call
+
+
+def kill_9() -> None:
+    """Nothing after it is done, no `finally` and no rollback."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextmanager
@@ -65,7 +68,7 @@ def dying_after(commits: int) -> Iterator[None]:
         with unit_of_work(dealership_id) as session:
             yield session
         if next(left, None) in (None, commits - 1):
-            raise Killed
+            kill_9()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delivery, "_tell", lambda *_: None)
@@ -77,10 +80,28 @@ def dying_after(commits: int) -> Iterator[None]:
         yield
 
 
+def died_of(work: Callable[[], None]) -> None:
+    """Does the work in a process of its own, forked as a worker forks one for each job."""
+    db.engine.dispose()
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(1)  # reached only by a child that outlived its work
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def send_and_die(desk: Desk, commits: int) -> None:
+    with dying_after(commits):
+        desk.send()
+
+
 def one_that_is_cut_off(desk: Desk, how: str | int) -> None:
     if isinstance(how, int):
-        with dying_after(how), pytest.raises(Killed):
-            desk.send()
+        died_of(lambda: send_and_die(desk, how))
         return
     desk.simulator.scenario(how, account=desk.account, endpoint="CreateLead", count=1)
     desk.send()

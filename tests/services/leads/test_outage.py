@@ -12,7 +12,9 @@ from tests.services.leads.rig import Desk
 
 pytestmark = [pytest.mark.simulator, pytest.mark.usefixtures("any_database")]
 HOUR_S = 3600
-STEP_S = 3
+MINUTE_S = 60
+# How often the scheduler process wakes lanes that are due.
+STEP_S = 5
 DOWN = ("http-500", "connection-reset")
 
 
@@ -24,21 +26,34 @@ def test_an_hour_without_easycars(desk: Desk, down: str) -> None:
     assert desk.there() == []
     pauses = [after - before for before, after in pairwise(tries)]
     assert pauses[0] < pauses[2]
-    assert max(pauses) <= 60 + STEP_S
-    assert len(tries) > HOUR_S / (60 + STEP_S)
+    assert max(pauses) < MINUTE_S
+    assert len(tries) > HOUR_S / MINUTE_S
     assert {desk.get(lead).sync_state for lead in leads} == {"waiting"}
     assert all(desk.get(lead).sync_reason for lead in leads[:1])
 
     leads.append(desk.save(email="late@example.com", mobile=None))
+    one_more_in_vain(desk)
     desk.simulator.normal()
-    waited = 0
-    while desk.waits() and waited < 120:
-        desk.clock.pass_(STEP_S)
-        waited += STEP_S
-        desk.send()
-    assert waited <= 60 + STEP_S
+    assert sent_within(desk, 120) < MINUTE_S
     assert [row["ExternalID"] for row in desk.there()] == [lead.external_ref for lead in leads]
     assert {desk.get(lead).sync_state for lead in leads} == {"sent"}
+
+
+def one_more_in_vain(desk: Desk) -> None:
+    """The worst moment to come back is right behind a try that failed."""
+    before = attempts(desk)
+    desk.send()
+    assert attempts(desk) > before
+
+
+def sent_within(desk: Desk, patience_s: int) -> int:
+    """Seconds until nothing waits any more, looking as often as the clock's workers do."""
+    for waited in range(STEP_S, patience_s, STEP_S):
+        desk.clock.pass_(STEP_S)
+        desk.send()
+        if not desk.waits():
+            return waited
+    raise AssertionError(f"something still waits after {patience_s} s")
 
 
 def until_an_hour_has_passed(desk: Desk) -> Iterator[float]:
