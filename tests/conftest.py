@@ -57,6 +57,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    from tests.scheduling import QueuesOfProducts
+
+    return QueuesOfProducts(config, log)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     twice = metafunc.definition.get_closest_marker("both_databases")
     if twice or "any_database" in metafunc.fixturenames:

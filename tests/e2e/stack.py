@@ -30,7 +30,7 @@ from tests.e2e import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 FORECOURT = str(Path(sys.executable).with_name("forecourt"))
-READY_S = 90.0
+READY_S = 180.0
 STOP_S = 30.0
 
 
