@@ -7,11 +7,15 @@ from app.models.credentials import EasyCarsCredential
 from app.models.customers import Customer, CustomerMerge, Quotation
 from app.models.easycars_archive import EasyCarsLeadData, EasyCarsStockData
 from app.models.go_live import GoLiveStep
+from app.models.history import HistoryPolicy
+from app.models.kept_forms import KeptForm
 from app.models.leads import Lead, LeadEvent, LeadPolicy
 from app.models.links import ExternalLink
 from app.models.outbox import OutboxMessage
 from app.models.photos import MediaObject, Photo
 from app.models.policies import FeedQuestion, MappingVersion, SyncPolicy
+from app.models.problems import Problem
+from app.models.reconciliation import Difference
 from app.models.schedules import Schedule, SystemSetting
 from app.models.sync_evidence import SyncBefore, SyncPayload
 from app.models.sync_runs import StreamState, SyncItem, SyncRun
@@ -25,6 +29,7 @@ __all__ = [
     "Customer",
     "CustomerMerge",
     "Dealership",
+    "Difference",
     "DuplicatePair",
     "EasyCarsCredential",
     "EasyCarsLeadData",
@@ -32,6 +37,8 @@ __all__ = [
     "ExternalLink",
     "FeedQuestion",
     "GoLiveStep",
+    "HistoryPolicy",
+    "KeptForm",
     "Lead",
     "LeadEvent",
     "LeadPolicy",
@@ -40,6 +47,7 @@ __all__ = [
     "Membership",
     "OutboxMessage",
     "Photo",
+    "Problem",
     "Quotation",
     "Schedule",
     "StreamState",

@@ -19,7 +19,8 @@ class Conflict(TenantOwned, Base):
     """One field of one record: what was agreed, what is here, what the provider says.
 
     `resolution`: whose value was taken; "manual" for a third one, "gone" when both sides agree
-    again by themselves.
+    again by themselves. A settled row keeps for an undo: `local`, what was here before, `result`,
+    what was here after, and `settled_in`, the act, which is one for all fields settled together.
     """
 
     __tablename__ = "conflict"
@@ -40,6 +41,7 @@ class Conflict(TenantOwned, Base):
             postgresql_where=OPEN_ONLY,
         ),
         Index(None, "dealership_id", "state", "id"),
+        Index(None, "dealership_id", "resolved_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -57,7 +59,9 @@ class Conflict(TenantOwned, Base):
     remote: Mapped[Any | None] = mapped_column(JsonText)
     state: Mapped[str] = mapped_column(String(16), default="open")
     resolution: Mapped[str | None] = mapped_column(String(16))
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
+    )
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -65,3 +69,5 @@ class Conflict(TenantOwned, Base):
         ForeignKey("user_account.id", ondelete="SET NULL")
     )
     resolved_by: Mapped[str | None] = mapped_column(String(254))
+    result: Mapped[Any | None] = mapped_column(JsonText)
+    settled_in: Mapped[str | None] = mapped_column(String(32))

@@ -31,7 +31,9 @@ class EasyCarsStockData(TenantOwned, Base):
         ForeignKey("external_link.id", ondelete="CASCADE"), primary_key=True
     )
     vehicle_id: Mapped[int] = mapped_column(ForeignKey("vehicle.id", ondelete="CASCADE"))
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
+    )
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     raw: Mapped[str] = mapped_column(Text)
 
@@ -127,7 +129,9 @@ class EasyCarsLeadData(TenantOwned, Base):
         ForeignKey("external_link.id", ondelete="CASCADE"), primary_key=True
     )
     lead_id: Mapped[int] = mapped_column(ForeignKey("lead.id", ondelete="CASCADE"))
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
+    )
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     raw: Mapped[str] = mapped_column(Text)
 

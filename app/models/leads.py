@@ -22,6 +22,7 @@ INTERESTS = ("buy", "lease", "sell", "test_drive", "service")
 FINANCE_STATUSES = ("yes", "no", "maybe")
 RATINGS = ("cold", "warm", "hot")
 UNANSWERED = text("status = 'new' AND responded_at IS NULL")
+STUCK_ONLY = text("sync_state IN ('unconfirmed', 'failed', 'cannot_be_sent')")
 UNSENT = ("waiting", "unconfirmed", "failed", "cannot_be_sent", "not_configured")
 
 
@@ -64,12 +65,15 @@ class Lead(TenantOwned, Base):
         Index(None, "dealership_id", "status", "id"),
         Index(None, "dealership_id", "sync_state", "id"),
         Index(None, "dealership_id", "read_at"),
-        # The clock looks for overdue leads of all dealerships every minute.
+        # The clock looks for overdue and stuck leads of all dealerships every minute.
         Index(
             "ix_lead_unanswered",
             "created_at",
             sqlite_where=UNANSWERED,
             postgresql_where=UNANSWERED,
+        ),
+        Index(
+            "ix_lead_stuck", "dealership_id", sqlite_where=STUCK_ONLY, postgresql_where=STUCK_ONLY
         ),
         Index(None, "customer_id"),
         Index(None, "vehicle_id"),
@@ -147,7 +151,9 @@ class LeadEvent(TenantOwned, Base):
     before: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
     after: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
     actor: Mapped[str] = mapped_column(String(254), default="")
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
+    )
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 

@@ -70,5 +70,5 @@ class ExternalLink(TenantOwned, Base):
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     changed_run_id: Mapped[int | None] = mapped_column(
-        ForeignKey("sync_run.id", ondelete="SET NULL")
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
     )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -21,6 +22,9 @@ from app.models.types import UtcDateTime, utc_now
 
 if TYPE_CHECKING:
     from app.models.vehicles import Vehicle
+
+
+FAILED_ONLY = text("state = 'failed'")
 
 
 class MediaObject(TenantOwned, Base):
@@ -47,6 +51,10 @@ class Photo(TenantOwned, Base):
         CheckConstraint("state IN ('wanted', 'stored', 'failed')", name="state"),
         # Counts per state and "what is still to fetch" are answered from this index alone.
         Index(None, "dealership_id", "state", "id"),
+        # The clock looks for failed ones of all dealerships every minute.
+        Index(
+            "ix_photo_failed", "vehicle_id", sqlite_where=FAILED_ONLY, postgresql_where=FAILED_ONLY
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -63,7 +71,9 @@ class Photo(TenantOwned, Base):
     error: Mapped[str | None] = mapped_column(String(300))
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
+    )
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
     vehicle: Mapped[Vehicle] = relationship(back_populates="photos")

@@ -75,8 +75,12 @@ class FeedQuestion(TenantOwned, Base):
     seen: Mapped[int] = mapped_column(default=0)
     example: Mapped[str | None] = mapped_column(String(200))
     state: Mapped[str] = mapped_column(String(16), default="open")
-    first_run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
-    last_run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
+    first_run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
+    )
+    last_run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
+    )
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     decided_by: Mapped[str | None] = mapped_column(String(254))

@@ -25,6 +25,8 @@ STATUSES = (*ACTIVE, "success", "warning", "failed", "cancelled", "held")
 MODES = ("sync", "preview", "reconcile", "undo", "remap")
 TRIGGERS = ("schedule", "person", "api", "retry", "first-import")
 ACTIVE_ONLY = text("status IN ('queued', 'running')")
+# New vehicles that a person left out: no other row remembers it.
+LEFT_OUT = text("decision = 'kept' AND entity_id IS NULL")
 
 
 def _one_of(column: str, allowed: tuple[str, ...]) -> CheckConstraint:
@@ -60,6 +62,11 @@ class SyncRun(TenantOwned, Base):
         Index(None, "dealership_id", "id"),
         Index(None, "dealership_id", "status", "id"),
         Index(None, "dealership_id", "stream", "id"),
+        Index(None, "dealership_id", "trigger", "id"),
+        Index(None, "dealership_id", "direction", "id"),
+        Index(None, "dealership_id", "created_at", "id"),
+        Index(None, "dealership_id", "request_id"),
+        Index(None, "parent_id"),
         Index(None, "created_at"),
     )
 
@@ -147,6 +154,12 @@ class SyncItem(TenantOwned, Base):
         Index(None, "run_id", "action", "id"),
         Index(None, "dealership_id", "external_id"),
         Index(None, "dealership_id", "entity_id"),
+        Index(
+            "ix_sync_item_left_out",
+            "run_id",
+            sqlite_where=LEFT_OUT,
+            postgresql_where=LEFT_OUT,
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -176,6 +189,8 @@ class StreamState(TenantOwned, Base):
     stream: Mapped[str] = mapped_column(String(32))
     environment: Mapped[str] = mapped_column(String(20))
     scope: Mapped[dict[str, Any]] = mapped_column(JsonText, default=dict)
-    last_run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
+    last_run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
+    )
     last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     listed: Mapped[int] = mapped_column(default=0)

@@ -29,7 +29,9 @@ class VehicleEdit(TenantOwned, Base):
     before: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
     after: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
     reason: Mapped[str | None] = mapped_column(String(300))
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id", ondelete="SET NULL"))
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sync_run.id", ondelete="SET NULL"), index=True
+    )
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
     actor: Mapped[str] = mapped_column(String(254), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
