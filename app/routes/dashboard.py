@@ -11,8 +11,9 @@ from flask import Blueprint, g, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.db import db
-from app.models import SyncRun
+from app.models import Problem
 from app.parts import parts
+from app.routes import pressing
 from app.routes.access import may, requires
 from app.routes.fragments import fragment, page_at, unchanged
 from app.routes.run_card import card_of, tiles
@@ -20,8 +21,6 @@ from app.services import dashboard, run_words, schedules, sync_overview
 from app.services.dashboard import Day, LeadTotals, Totals
 from app.services.leads import sync_overview as lead_sync
 from app.services.leads.sync_overview import Queue
-from app.services.sync_overview import Overview
-from app.templating import Problem
 
 bp = Blueprint("dashboard", __name__)
 PAGE = "/d/<slug>/"
@@ -47,10 +46,9 @@ class Bar:
 @bp.get(PAGE)
 @requires("viewer")
 def index() -> ResponseReturnValue:
-    context = _context()
-    return render_template(
-        "dashboard/index.html", problems=_problems(context["stock"], context["leads"]), **context
-    )
+    """The chart, which counts most and tells least, follows by itself; without script by a link."""
+    chart = _chart() if request.args.get("whole") else {"days": None}
+    return render_template("dashboard/index.html", **_context(), **chart)
 
 
 @bp.get(f"{PAGE}live")
@@ -60,16 +58,29 @@ def live() -> ResponseReturnValue:
     context = _context()
     if request.args.get("seen") == context["version"]:
         return unchanged()
-    return fragment("dashboard/_live.html", **context)
+    return fragment("dashboard/_live.html", **context, **_chart())
+
+
+@bp.get(f"{PAGE}chart")
+@requires("viewer")
+def chart() -> ResponseReturnValue:
+    """The last 30 days, for the place that the page keeps free for them."""
+    return fragment("dashboard/_chart.html", **_chart())
+
+
+def _chart() -> dict[str, Any]:
+    zone = schedules.zone_of(g.dealership)
+    days = dashboard.thirty_days(db.session(), g.dealership.id, zone, parts().clock.now())
+    return {"days": days, "bars": _bars(days), "share": dashboard.success_share(days)}
 
 
 def _context() -> dict[str, Any]:
     made, session = parts(), db.session()
     now = made.clock.now()
     stock = sync_overview.overview(session, g.dealership, "stock", made.settings, now)
-    days = dashboard.thirty_days(session, g.dealership.id, schedules.zone_of(g.dealership), now)
     leads = sync_overview.overview(session, g.dealership, "leads", made.settings, now)
     queue = lead_sync.queue(session)
+    problems = pressing.pressing()
     lead_totals = dashboard.lead_totals(session, g.dealership.id, now)
     active = stock.active or leads.active
     usual_s = stock.usual_s if stock.active else leads.usual_s
@@ -79,18 +90,22 @@ def _context() -> dict[str, Any]:
         "queue": queue,
         "card": card_of(active, usual_s, now) if active else None,
         "stock_tiles": tiles(stock.last) if stock.last else [],
-        "health": dashboard.health(stock),
+        "health": dashboard.health(stock, lead_totals.overdue, queue.by_state, problems),
+        "problems": pressing.shown(problems),
+        "may_open": pressing.may_open,
         "vehicle_tiles": _vehicle_tiles(dashboard.totals(session, g.dealership.id)),
         "lead_tiles": _lead_tiles(lead_totals, queue),
         "credential": dashboard.credential(session, g.dealership.id),
-        "days": days,
-        "bars": _bars(days),
-        "share": dashboard.success_share(days),
-        "version": f"{stock.version(now)}-{leads.version(now)}-{_digest(queue, lead_totals)}",
+        "version": f"{stock.version(now)}-{leads.version(now)}"
+        f"-{_digest(queue, lead_totals, *map(_facts_of, problems))}",
         "may_start": may("operator"),
         "may_configure": may("admin"),
         "started_by": run_words.started_by,
     }
+
+
+def _facts_of(problem: Problem) -> tuple[object, ...]:
+    return problem.id, problem.title, problem.detail, problem.severity, problem.opened_at
 
 
 def _digest(*facts: object) -> str:
@@ -137,21 +152,3 @@ def _bars(days: Sequence[Day]) -> list[Bar]:
                 x = place * DAY_WIDTH + (DAY_WIDTH - BAR_WIDTH) // 2
                 bars.append(Bar(x, round(ground, 2), round(height, 2), tone))
     return bars
-
-
-def _problems(*streams: Overview) -> list[Problem]:
-    """The failure of a stream's last sync as a banner (row 177)."""
-    last = [(one.stream, one.last) for one in streams if one.last is not None]
-    return [_problem(stream, run) for stream, run in last if run.status == "failed"]
-
-
-def _problem(stream: str, last: SyncRun) -> Problem:
-    advice = run_words.advice(last)
-    kind = run_words.KINDS[stream].lower()
-    return Problem(
-        last.message or f"The last {kind} sync failed.",
-        advice.text if advice else "",
-        page_at(f"runs/{last.id}"),
-        since=last.completed_at,
-        severity="danger",
-    )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, literal, literal_column, select
 from sqlalchemy.orm import Session
 
-from app.models import EasyCarsCredential, Lead, SyncRun, Vehicle
+from app.models import EasyCarsCredential, Lead, Problem, SyncRun, Vehicle
+from app.models.types import UtcDateTime
+from app.services import standing
 from app.services.leads import listing
+from app.services.standing import Facts, Health
 from app.services.sync_overview import Overview
 
 DAYS: Final = 30
@@ -23,14 +26,6 @@ OUTCOMES: Final = {
     "held": "warning",
     "failed": "failed",
 }
-
-
-@dataclass(frozen=True)
-class Health:
-    """One sentence on the whole, with its tone (success, warning, danger, neutral)."""
-
-    sentence: str
-    tone: str
 
 
 @dataclass(frozen=True)
@@ -65,24 +60,22 @@ class Day:
         return self.success + self.warning + self.failed
 
 
-def health(stock: Overview) -> Health:
-    """Worst first: not connected, never synced, last failed, old, needs a look, all is well."""
+def health(
+    stock: Overview, overdue: int, by_state: Mapping[str, int], pressing: Sequence[Problem]
+) -> Health:
+    """The sentence on the whole; `by_state`: leads that EasyCars lacks, as its queue counts."""
     last = stock.last
-    if not stock.configured:
-        return Health("EasyCars is not connected, so no stock comes in.", "warning")
-    if last is None or stock.age is None:
-        if last is not None and last.status == "failed":
-            return Health("No sync has succeeded yet: the last one failed.", "danger")
-        return Health("Your stock has not been synced yet.", "neutral")
-    if last.status == "failed":
-        return Health("The last stock sync failed; what you see is older.", "danger")
-    if stock.age == "stale":
-        return Health("Your stock is stale: scheduled syncs have been missed.", "danger")
-    if stock.age == "late":
-        return Health("Your stock is late: a scheduled sync has been missed.", "warning")
-    if last.status in ("warning", "held"):
-        return Health("Your stock is up to date; some vehicles need a look.", "warning")
-    return Health("Your stock is up to date.", "success")
+    return standing.health(
+        Facts(
+            is_configured=stock.configured,
+            age=stock.age,
+            stock_run=last.id if last else None,
+            has_failed=last is not None and last.status == "failed",
+            overdue=overdue,
+            stuck=sum(by_state.get(state, 0) for state in listing.STUCK),
+            pressing=pressing,
+        )
+    )
 
 
 def totals(db: Session, dealership_id: int) -> Totals:
@@ -124,23 +117,38 @@ def thirty_days(db: Session, dealership_id: int, zone: ZoneInfo, now: datetime) 
 
     Deliveries of single leads are not among them: a busy day's would hide the failed sync.
     """
-    today = now.astimezone(zone).date()
-    first = today - timedelta(days=DAYS - 1)
+    first = now.astimezone(zone).date() - timedelta(days=DAYS - 1)
+    days = [first + timedelta(days=number) for number in range(DAYS)]
+    starts = [datetime.combine(day, time(), zone) for day in days]
+    number = _day_number(starts).label("number")
     rows = db.execute(
-        select(SyncRun.created_at, SyncRun.status).where(
+        select(number, SyncRun.status, func.count(SyncRun.id))
+        .where(
             SyncRun.dealership_id == dealership_id,
             SyncRun.mode == "sync",
             SyncRun.direction == "inbound",
             SyncRun.status.in_(OUTCOMES),
-            SyncRun.created_at >= datetime(first.year, first.month, first.day, tzinfo=zone),
+            SyncRun.created_at >= starts[0],
         )
+        .group_by(number, SyncRun.status)
     )
-    counts = Counter((at.astimezone(zone).date(), OUTCOMES[status]) for at, status in rows)
-    days = (first + timedelta(days=number) for number in range(DAYS))
+    counts: Counter[tuple[int, str]] = Counter()
+    for place, status, runs in rows:
+        counts[place, OUTCOMES[status]] += runs
     return [
-        Day(day, counts[day, "success"], counts[day, "warning"], counts[day, "failed"])
-        for day in days
+        Day(day, counts[place, "success"], counts[place, "warning"], counts[place, "failed"])
+        for place, day in enumerate(days)
     ]
+
+
+def _day_number(starts: Sequence[datetime]) -> ColumnElement[int]:
+    """Which of the days a run belongs to. The databases count: a day may have thousands of runs,
+    and only we know when a day begins there, also where a clock is put forward."""
+    until: list[tuple[ColumnElement[bool], ColumnElement[int]]] = [
+        (SyncRun.created_at < literal(moment, UtcDateTime), literal_column(str(place)))
+        for place, moment in enumerate(starts[1:])
+    ]
+    return case(*until, else_=literal_column(str(len(starts) - 1)))
 
 
 def success_share(days: Sequence[Day]) -> int | None:

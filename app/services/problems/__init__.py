@@ -1,0 +1,1 @@
+"""What is wrong at a dealership, by cause: noticed, told, put aside, gone (C30, design §7)."""
