@@ -11,10 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from app.db import db
 from app.models.sync_runs import STATUSES, TRIGGERS
-from app.routes.access import requires
+from app.routes.access import may, requires
 from app.routes.fragments import key_of_page
-from app.services import history, run_words, schedules
-from app.services.history import Filters, HistoryPage
+from app.services import history, history_policy, run_words, schedules
+from app.services.history import MOST_COUNTED, Filters, HistoryPage
+from app.templating import count
 
 bp = Blueprint("history", __name__)
 NAMES = ("q", "from", "to", "type", "direction", "status", "trigger")
@@ -31,23 +32,32 @@ STATUS_LABELS = {
 
 @dataclass(frozen=True)
 class Paging:
-    """What the pagination macro reads."""
+    """Where one is, in words, and the ways from here; None where there is none.
 
-    first: int
-    last: int
+    `total`: MOST_COUNTED + 1 means more than that.
+    """
+
     total: int
-    noun: str
+    count_words: str
+    words: str
+    newest_url: str | None
     newer_url: str | None
     older_url: str | None
+    oldest_url: str | None
 
 
 @bp.get("/d/<slug>/history")
 @requires("viewer")
 def index() -> ResponseReturnValue:
-    asked = {name: request.args.get(name, "").strip().replace("\0", "") for name in NAMES}
-    filters = _filters(asked)
-    before, after = key_of_page("before"), key_of_page("after")
-    page = history.page(db.session(), g.dealership.id, filters, before=before, after=after)
+    asked, filters = what_is_asked()
+    page = history.page(
+        db.session(),
+        g.dealership.id,
+        filters,
+        before=key_of_page("before"),
+        after=key_of_page("after"),
+        oldest="oldest" in request.args,
+    )
     return render_template(
         "history/index.html",
         asked=asked,
@@ -60,7 +70,21 @@ def index() -> ResponseReturnValue:
         kinds=run_words.KINDS,
         directions=run_words.DIRECTIONS,
         started_by=run_words.started_by,
+        kept_days=history_policy.days(db.session(), g.dealership.id),
+        may_set=may("admin"),
+        given=given(asked),
     )
+
+
+def what_is_asked() -> tuple[dict[str, str], Filters]:
+    """The filters of the address, as typed and as understood."""
+    asked = {name: request.args.get(name, "").strip().replace("\0", "") for name in NAMES}
+    return asked, _filters(asked)
+
+
+def given(asked: dict[str, str]) -> dict[str, Any]:
+    """What was typed, for addresses with the same filters."""
+    return {name: value for name, value in asked.items() if value}
 
 
 def _filters(asked: dict[str, str]) -> Filters:
@@ -89,21 +113,36 @@ def _day(text: str) -> date | None:
 
 
 def _paging(page: HistoryPage, filters: Filters, asked: dict[str, str]) -> Paging:
-    total = history.total(db.session(), g.dealership.id, filters)
-    first = 0
-    if page.runs:
-        is_start = page.newer is None
-        first = (
-            1
-            if is_start
-            else 1 + history.position(db.session(), g.dealership.id, filters, page.runs[0].id)
-        )
-    given: dict[str, Any] = {name: value for name, value in asked.items() if value}
+    total = history.counted(db.session(), g.dealership.id, filters)
+
+    def link(**key: Any) -> str:
+        return url_for(".index", **given(asked), **key)
+
+    counted = _count_words(total)
     return Paging(
-        first,
-        first + len(page.runs) - 1 if page.runs else 0,
         total,
-        "sync" if total == 1 else "syncs",
-        url_for(".index", **given, after=page.newer) if page.newer is not None else None,
-        url_for(".index", **given, before=page.older) if page.older is not None else None,
+        counted,
+        _where(page, filters, counted),
+        link() if page.newer is not None else None,
+        link(after=page.newer) if page.newer is not None else None,
+        link(before=page.older) if page.older is not None else None,
+        link(oldest=1) if page.older is not None else None,
     )
+
+
+def _count_words(total: int) -> str:
+    if total > MOST_COUNTED:
+        return f"more than {count(MOST_COUNTED)} syncs"
+    return f"{count(total)} {'sync' if total == 1 else 'syncs'}"
+
+
+def _where(page: HistoryPage, filters: Filters, counted: str) -> str:
+    """ "26 to 50 of 418 syncs"; far back, where nobody counts, how many are shown."""
+    if not page.runs:
+        return counted
+    newer = 0
+    if page.newer is not None:
+        newer = history.position(db.session(), g.dealership.id, filters, page.runs[0].id)
+    if newer > MOST_COUNTED:
+        return f"{count(len(page.runs))} of {counted}"
+    return f"{count(newer + 1)} to {count(newer + len(page.runs))} of {counted}"

@@ -1,7 +1,8 @@
 """The history of runs: filtered, newest first, by keyset (story 4.2).
 
-Every filter is a column of an index or a short list of run ids; the order is the id's, so that
-page 2,000 costs what page 1 does.
+Every filter is a column of an index, a span of ids or a short list of them; the order is the
+id's, so that page 2,000 costs what page 1 does, and the last page what the first does. Nothing is
+counted beyond MOST_COUNTED.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.models import SyncItem, SyncRun, Vehicle
+from app.models import SyncRun
+from app.services import history_search
 
 PAGE_SIZE: Final = 25
+MOST_COUNTED: Final = 10_000
+# How many runs may have begun in another order than that of their ids: a delivery gets its id at
+# its end, and keeps the moment at which it began.
+OUT_OF_ORDER: Final = 1000
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What to look for; None means all. `text`: a run's number, stock number, VIN or rego.
+    """What to look for; None means all. `text`: as history_search.touched reads it.
 
     `since` and `until` are moments, `until` excluded. A run's moment is when it was asked for.
     """
@@ -68,14 +74,15 @@ def page(
     *,
     before: int | None = None,
     after: int | None = None,
+    oldest: bool = False,
     size: int = PAGE_SIZE,
 ) -> HistoryPage:
-    """`before`: runs older than that id; `after`: newer ones."""
-    query = _filtered(dealership_id, filters)
-    if after is not None:
-        newer = query.where(SyncRun.id > after).order_by(SyncRun.id)
+    """`before`: runs older than that id; `after`: newer ones; `oldest`: the last page."""
+    query = filtered(db, dealership_id, filters)
+    if after is not None or oldest:
+        newer = query.where(SyncRun.id > (after or 0)).order_by(SyncRun.id)
         rows = list(db.scalars(newer.limit(size + 1)))
-        return _page(rows[:size][::-1], newer=len(rows) > size, older=True)
+        return _page(rows[:size][::-1], newer=len(rows) > size, older=not oldest)
     if before is not None:
         query = query.where(SyncRun.id < before)
     rows = list(db.scalars(query.order_by(SyncRun.id.desc()).limit(size + 1)))
@@ -92,22 +99,33 @@ def numbered(
     db: Session, dealership_id: int, filters: Filters, page_number: int, size: int
 ) -> Sequence[SyncRun]:
     """The same by page number, as programs ask for it (row 301)."""
-    query = _filtered(dealership_id, filters).order_by(SyncRun.id.desc())
+    query = filtered(db, dealership_id, filters).order_by(SyncRun.id.desc())
     return db.scalars(query.offset((page_number - 1) * size).limit(size)).all()
 
 
 def total(db: Session, dealership_id: int, filters: Filters) -> int:
-    found = _filtered(dealership_id, filters).with_only_columns(func.count(SyncRun.id))
+    """All of them, for programs that page by number; pages of people use `counted`."""
+    found = filtered(db, dealership_id, filters).with_only_columns(func.count(SyncRun.id))
     return db.scalar(found) or 0
 
 
+def counted(db: Session, dealership_id: int, filters: Filters) -> int:
+    """How many there are; MOST_COUNTED + 1 means more than that."""
+    return _count(db, filtered(db, dealership_id, filters))
+
+
 def position(db: Session, dealership_id: int, filters: Filters, first: int) -> int:
-    """How many runs are newer than the page's first one: "26 to 50 of 418"."""
-    newer = _filtered(dealership_id, filters).where(SyncRun.id > first)
-    return db.scalar(newer.with_only_columns(func.count(SyncRun.id))) or 0
+    """How many runs are newer than the page's first one: "26 to 50 of 418"; as `counted`."""
+    return _count(db, filtered(db, dealership_id, filters).where(SyncRun.id > first))
 
 
-def _filtered(dealership_id: int, filters: Filters) -> Select[SyncRun]:
+def _count(db: Session, query: Select[SyncRun]) -> int:
+    some = query.with_only_columns(SyncRun.id).limit(MOST_COUNTED + 1).subquery()
+    return db.scalar(select(func.count()).select_from(some)) or 0
+
+
+def filtered(db: Session, dealership_id: int, filters: Filters) -> Select[SyncRun]:
+    """The runs that the filters let through, in no order."""
     query = select(SyncRun).where(SyncRun.dealership_id == dealership_id)
     for column, wanted in (
         (SyncRun.stream, filters.stream),
@@ -118,31 +136,35 @@ def _filtered(dealership_id: int, filters: Filters) -> Select[SyncRun]:
         if wanted is not None:
             query = query.where(column == wanted)
     if filters.since is not None:
-        query = query.where(SyncRun.created_at >= filters.since)
+        first = _first_since(db, dealership_id, filters.since)
+        query = query.where(SyncRun.created_at >= filters.since, SyncRun.id >= first)
     if filters.until is not None:
-        query = query.where(SyncRun.created_at < filters.until)
-    return query.where(_touched(dealership_id, filters.text)) if filters.text else query
+        last = _last_until(db, dealership_id, filters.until)
+        query = query.where(SyncRun.created_at < filters.until, SyncRun.id <= last)
+    if filters.text:
+        query = query.where(history_search.touched(db, filters.text))
+    return query
 
 
-def _touched(dealership_id: int, text: str) -> ColumnElement[bool]:
-    """The run of that number, and the runs that touched that record (row 184)."""
-    spellings = {text, text.upper(), text.lower()}
-    vehicles = select(Vehicle.id).where(
-        Vehicle.dealership_id == dealership_id,
-        or_(
-            Vehicle.vin.in_(spellings),
-            Vehicle.rego_num.in_(spellings),
-            Vehicle.stock_number.in_(spellings),
-        ),
+def _first_since(db: Session, dealership_id: int, since: datetime) -> int:
+    """The smallest id of runs since a moment: without it a page of last year would read every
+    run since then, because the order is the id's."""
+    some = (
+        select(SyncRun.id)
+        .where(SyncRun.dealership_id == dealership_id, SyncRun.created_at >= since)
+        .order_by(SyncRun.created_at)
+        .limit(OUT_OF_ORDER)
+        .subquery()
     )
-    by_number = select(SyncItem.run_id).where(
-        SyncItem.dealership_id == dealership_id, SyncItem.external_id.in_(spellings)
+    return db.scalar(select(func.min(some.c.id))) or 0
+
+
+def _last_until(db: Session, dealership_id: int, until: datetime) -> int:
+    some = (
+        select(SyncRun.id)
+        .where(SyncRun.dealership_id == dealership_id, SyncRun.created_at < until)
+        .order_by(SyncRun.created_at.desc())
+        .limit(OUT_OF_ORDER)
+        .subquery()
     )
-    by_vehicle = select(SyncItem.run_id).where(
-        SyncItem.dealership_id == dealership_id, SyncItem.entity_id.in_(vehicles)
-    )
-    of_vehicle = and_(SyncRun.stream == "stock", SyncRun.id.in_(by_vehicle))
-    found: list[ColumnElement[bool]] = [SyncRun.id.in_(by_number), of_vehicle]
-    if text.isdecimal() and len(text) <= 9:
-        found.append(SyncRun.id == int(text))
-    return or_(*found)
+    return db.scalar(select(func.max(some.c.id))) or 0

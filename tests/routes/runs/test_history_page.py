@@ -9,6 +9,10 @@ import pytest
 
 from app.db import unit_of_work
 from app.models import Vehicle
+from app.routes import history as history_page
+from app.services import history
+from tests import factories_leads
+from tests.reading import words
 from tests.routes.runs.conftest import World, counted_queries
 
 
@@ -82,6 +86,54 @@ def test_a_record_finds_the_runs_that_touched_it(world: World) -> None:
     for query in ("A100", "a100", "6T1BF3EK00X000001", "6t1bf3ek00x000001", str(touched.id)):
         assert shown(client.get(world.url(f"history?q={query}")).text) == [touched.id], query
     assert shown(client.get(world.url("history?q=%00'--")).text) == []
+
+
+@pytest.mark.both_databases
+def test_a_lead_a_person_and_a_reference_find_their_runs(world: World) -> None:
+    with world.app.app_context():
+        person = factories_leads.customer(world.place, email="Robin@Example.com")
+        lead = factories_leads.sent_lead(world.place, customer=person, lead_number="000777")
+        factories_leads.sent_lead(world.place, lead_number="000778")
+    read, sent = world.run(stream="leads"), world.run(stream="leads", direction="outbound")
+    asked = world.run(request_id="ref-wanted-1")
+    world.item(read, "000777", entity_id=lead.id)
+    world.item(sent, f"lead-{lead.id}", entity_id=lead.id)
+    world.item(asked, "A1", entity_id=lead.id)  # a vehicle with the same id
+    client = world.client(world.viewer)
+    cases = {
+        "000777": [sent, read],
+        "robin@example.COM": [sent, read],
+        "ref-wanted-1": [asked],
+        f"sync-{asked.id}-0": [asked],
+        "nobody@example.com": [],
+    }
+    for query, expected in cases.items():
+        found = shown(client.get(world.url("history"), query_string={"q": query}).text)
+        assert found == [run.id for run in expected], query
+
+
+def test_beyond_the_limit_nothing_is_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MOST_COUNTED", 30)
+    monkeypatch.setattr(history_page, "MOST_COUNTED", 30)
+    runs = [world.run() for _ in range(60)]
+    client = world.client(world.viewer)
+    first = client.get(world.url("history")).text
+    assert "1 to 25 of more than 30 syncs" in first
+    assert "Filters, more than 30 syncs" in words(first)
+    last = client.get(way(first, "Oldest")).text
+    assert shown(last) == [run.id for run in runs[24::-1]]
+    assert "25 of more than 30 syncs" in words(last)
+    assert 'rel="next"' not in last
+    before = client.get(way(last, "Newer")).text
+    assert shown(before) == [run.id for run in runs[49:24:-1]]
+    assert shown(client.get(way(before, "Newest")).text) == shown(first)
+
+
+def way(page: str, name: str) -> str:
+    """Where a button below the list leads."""
+    found = re.search(rf'href="([^"]+)"[^>]*>((?!</a>).)*\b{name}<', page, re.DOTALL)
+    assert found, name
+    return found[1].replace("&amp;", "&")
 
 
 def test_pages_keep_the_filters_and_say_where_one_is(world: World) -> None:
