@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
-from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -24,6 +23,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from app.db import ALL_DEALERSHIPS, db, scope, unit_of_work
 from app.models import Dealership
 from app.parts import parts
+from app.routes import way_back
 from app.services import dealerships, tokens
 from app.services.audit import Actor
 from app.services.errors import HubError, InputInvalid, NotAllowed, NotFound
@@ -128,12 +128,18 @@ def _enter(rule: Rule) -> ResponseReturnValue | None:
         _enter_with_token(bearer, rule)
     elif current_user.is_authenticated:
         g.user = current_user.user
-        _check_csrf()
+        try:
+            _check_csrf()
+        except FormRefused:
+            again = way_back.ask_again(g.user.id) if rule.kind == "page" else None
+            if again is None:
+                raise
+            return again
         _choose_dealership(rule)
     elif rule.kind == "json":
         raise SignInNeeded("Sign in, or send a valid token.")
     else:
-        return ask_to_sign_in()
+        return way_back.ask_to_sign_in()
     _check_role(rule)
     structlog.contextvars.bind_contextvars(user_id=g.user.id)
     return None
@@ -219,38 +225,6 @@ def _check_csrf() -> None:
             "This page was opened in another sign-in, so nothing was changed. "
             "Load the page again, then repeat what you did."
         ) from refused
-
-
-def ask_to_sign_in() -> Response:
-    """To the sign-in page and back to the same place (C82); a poll moves the whole page."""
-    if request.headers.get("HX-Request"):
-        place = own_path(request.headers.get("HX-Current-URL", ""), same_host=True)
-        answer = Response(status=401)
-        answer.headers["HX-Redirect"] = url_for("auth.login", next=place, ended=1)
-        return answer
-    if request.method in {"GET", "HEAD"}:
-        asked = request.full_path.rstrip("?")
-        return _see(url_for("auth.login", next=None if asked == "/" else asked))
-    return _see(url_for("auth.login", next=own_path(request.referrer or "", True), ended=1))
-
-
-def _see(address: str) -> Response:
-    return cast(Response, redirect(address, 303))
-
-
-def own_path(address: str, same_host: bool = False) -> str | None:
-    """`address` when it leads to this site, else None: a link must not send people elsewhere.
-
-    `same_host` accepts absolute addresses of this host and answers their path.
-    """
-    cleaned = urlsplit(address)
-    if same_host and cleaned.netloc == request.host and cleaned.scheme in {"http", "https"}:
-        cleaned = cleaned._replace(scheme="", netloc="")
-    path = cleaned.geturl()
-    plain = address.isprintable() and "\\" not in address
-    if cleaned.scheme or cleaned.netloc or not plain:
-        return None
-    return path if path.startswith("/") and not path.startswith("//") else None
 
 
 def _fill_slug(endpoint: str, values: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from flask_login import current_user
 from app.db import ALL_DEALERSHIPS, db, reading, unit_of_work
 from app.parts import parts
 from app.routes import sessions, signing_in
-from app.routes.access import current_actor, open_to_all, own_path, requires
+from app.routes.access import current_actor, open_to_all, requires
+from app.routes.way_back import KEPT, own_path
 from app.secret import Secret
 from app.services import accounts, dealerships, overview, passwords, sign_in
 from app.services.errors import InputInvalid
@@ -25,7 +26,7 @@ YEAR = 365 * 86_400
 def login() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(_next(request.args), 303)
-    return _login_page(request.args.get("next", ""), signed_out="ended" in request.args)
+    return _login_page(request.args.get("next", ""), ended=request.args.get("ended"))
 
 
 @bp.post("/login")
@@ -78,7 +79,7 @@ def home() -> ResponseReturnValue:
     if len(places) == 1 and not g.user.is_system:
         return redirect(f"/d/{places[0].dealership.slug}/", 303)
     with reading(ALL_DEALERSHIPS) as session:
-        glances = overview.glances(session, places)
+        glances = overview.glances(session, places, parts().settings, parts().clock.now())
     return render_template("system/home.html", glances=glances)
 
 
@@ -116,7 +117,8 @@ def _change_password(current: Secret, new: Secret) -> None:
 
 
 def _login_page(wanted: str, **values: object) -> str:
-    return render_template("auth/login.html", next=own_path(wanted) or "", **values)
+    way = own_path(wanted) or ""
+    return render_template("auth/login.html", next=way, kept=f"{KEPT}=" in way, **values)
 
 
 def _next(given: object) -> str:

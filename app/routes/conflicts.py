@@ -1,11 +1,12 @@
 """Conflicts: settled field by field, or for many at once (story 4.4, C21).
 
-Every act is a plain form; settling many asks first, on a page of its own.
+Every act is a plain form; settling many asks first, on a page of its own, and can be undone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from secrets import token_hex
 from typing import Any, Final, Literal
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -16,11 +17,12 @@ from app.db import db, unit_of_work
 from app.parts import parts
 from app.routes.access import current_actor, may, requires
 from app.routes.fragments import ids_given
-from app.services import conflict_resolving, conflicts
+from app.services import conflict_many, conflict_resolving, conflict_undo, conflicts
+from app.services.conflict_many import Selection
 from app.services.conflict_records import KINDS
-from app.services.conflict_resolving import Moved, Selection
+from app.services.conflict_settling import Choice, Moved
 from app.services.conflicts import Record
-from app.services.errors import InputInvalid
+from app.services.errors import InputInvalid, NotFound
 from app.services.leads.sending import Means
 from app.templating import counted
 
@@ -28,6 +30,7 @@ bp = Blueprint("conflicts", __name__)
 CONFLICTS: Final = "/d/<slug>/review/conflicts"
 CONFLICT: Final = f"{CONFLICTS}/<int(max=2147483647):conflict_id>"
 MAX_PAGE: Final = 10_000
+UNDO: Final = "The list of conflicts offers Undo for 24 hours."
 Take = Literal["local", "easycars"]
 ALIKE: Final[dict[str, Take]] = {"all-local": "local", "all-easycars": "easycars"}
 
@@ -45,8 +48,17 @@ def conflict_list() -> ResponseReturnValue:
         found=found,
         pages=_pages(found, number),
         nouns={entity: kind.noun for entity, kind in KINDS.items()},
+        acts=[(act, _told_of(act.records)) for act in _acts()],
         may_decide=may("operator"),
     )
+
+
+def _acts() -> Sequence[conflict_undo.Act]:
+    return conflict_undo.acts(db.session(), parts().clock.now())
+
+
+def _told_of(records: Sequence[tuple[str, int]]) -> str:
+    return _told([(number, KINDS[entity].noun) for entity, number in records])
 
 
 def _pages(found: conflicts.WaitingPage, number: int) -> dict[str, Any]:
@@ -76,7 +88,7 @@ def ask_conflicts() -> ResponseReturnValue:
     """How many records and fields the same choice would settle."""
     take: Take = "easycars" if request.args.get("take") == "easycars" else "local"
     chosen = _chosen_conflicts()
-    found = [conflict_resolving.select_many(db.session(), entity, chosen) for entity in KINDS]
+    found = [conflict_many.select_many(db.session(), entity, chosen) for entity in KINDS]
     selections = [one for one in found if one.records]
     if not selections:
         flash("Choose at least one line first.", "warning")
@@ -92,7 +104,7 @@ def ask_conflicts() -> ResponseReturnValue:
     )
 
 
-def _told(counts: list[tuple[int, str]]) -> str:
+def _told(counts: Sequence[tuple[int, str]]) -> str:
     """2 vehicles and 1 lead."""
     words = [counted(number, noun) for number, noun in counts]
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
@@ -110,7 +122,9 @@ def decide_conflicts() -> ResponseReturnValue:
     take: Take = "easycars" if form.get("take") == "easycars" else "local"
     try:
         with unit_of_work(g.dealership.id) as session:
-            done = [_decide(session, entity, take) for entity in KINDS if f"mark-{entity}" in form]
+            act = token_hex(8)
+            asked = [entity for entity in KINDS if f"mark-{entity}" in form]
+            done = [_decide(session, entity, take, act) for entity in asked]
     except (Moved, InputInvalid) as refused:
         flash(refused.user_message, "warning")
         return redirect(url_for(".conflict_list"), 303)
@@ -118,12 +132,12 @@ def decide_conflicts() -> ResponseReturnValue:
         whose = "EasyCars' values were taken" if take == "easycars" else "Our values stay"
         records = _told([(one.records, KINDS[one.entity].noun) for one in done])
         fields = counted(sum(one.fields for one in done), "field")
-        flash(f"{whose}: {fields} of {records}.", "success")
+        flash(f"{whose}: {fields} of {records}. {UNDO}", "success")
     return redirect(url_for(".conflict_list"), 303)
 
 
-def _decide(session: Session, entity: str, take: Take) -> Selection:
-    return conflict_resolving.resolve_many(
+def _decide(session: Session, entity: str, take: Take, act: str) -> Selection:
+    return conflict_many.resolve_many(
         session,
         entity,
         _chosen_conflicts(),
@@ -132,7 +146,37 @@ def _decide(session: Session, entity: str, take: Take) -> Selection:
         actor=current_actor(),
         means=_means(),
         dealership_id=g.dealership.id,
+        act=act,
     )
+
+
+@bp.post(f"{CONFLICTS}/undo")
+@requires("operator")
+def undo() -> ResponseReturnValue:
+    """Takes back what was settled together; what moved since stays as it is and is counted."""
+    try:
+        with unit_of_work(g.dealership.id) as session:
+            done = conflict_undo.undo(
+                session,
+                request.form.get("act", ""),
+                actor=current_actor(),
+                means=_means(),
+                dealership_id=g.dealership.id,
+            )
+    except NotFound as refused:
+        flash(refused.user_message, "warning")
+        return redirect(url_for(".conflict_list"), 303)
+    flash(*_undone_words(done))
+    return redirect(url_for(".conflict_list"), 303)
+
+
+def _undone_words(done: conflict_undo.Undone) -> tuple[str, str]:
+    waits = "waits" if done.fields == 1 else "wait"
+    said = [f"Undone: {counted(done.fields, 'field')} {waits} for a decision again."]
+    if done.left:
+        was = "was" if done.left == 1 else "were"
+        said.append(f"{counted(done.left, 'field')} {was} left alone: changed since.")
+    return " ".join(said), "warning" if done.left else "success"
 
 
 def _means() -> Means:
@@ -204,11 +248,11 @@ def resolve(conflict_id: int) -> ResponseReturnValue:
         return _conflict_page(conflict_id, {"": moved.user_message}, keep_typed=False), 409
     left = len(record.fields) - count
     rest = f" {counted(left, 'field')} still open." if left else ""
-    flash(f"Settled {counted(count, 'field')} of {record.label}.{rest}", "success")
+    flash(f"Settled {counted(count, 'field')} of {record.label}.{rest} {UNDO}", "success")
     return redirect(_next_after(conflict_id, left), 303)
 
 
-def _choices(record: Record) -> dict[str, conflict_resolving.Choice]:
+def _choices(record: Record) -> dict[str, Choice]:
     names = [field.info.name for field in record.fields]
     form = request.form
     return conflict_resolving.read_choices(

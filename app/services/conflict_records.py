@@ -7,7 +7,6 @@ customers in leads/conflict_kinds.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, select
@@ -15,8 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.models import Conflict, Vehicle, VehicleEdit
 from app.services import vehicle_edits
-from app.services.audit import Actor
-from app.services.conflict_shape import ChangedHere, FieldInfo, Kind
+from app.services.conflict_shape import ChangedHere, FieldInfo, Kind, Settled, last_changes
 from app.services.leads.conflict_kinds import Customers, Leads
 from app.services.leads.sending import Means
 from app.services.vehicle_fields import FIELDS
@@ -84,34 +82,22 @@ class Vehicles:
 
     def edits(self, db: Session, record_id: int) -> dict[str, ChangedHere]:
         """The last hand-made change of each field, among the newest acts on the vehicle."""
-        rows = db.execute(
-            select(VehicleEdit.after, VehicleEdit.actor, VehicleEdit.created_at)
-            .where(VehicleEdit.vehicle_id == record_id)
-            .order_by(VehicleEdit.id.desc())
-            .limit(EDITS_READ)
-        )
-        found: dict[str, ChangedHere] = {}
-        for after, actor, at in rows:
-            for name in after or {}:
-                found.setdefault(name, ChangedHere(actor, at))
-        return found
+        query = select(VehicleEdit.after, VehicleEdit.actor, VehicleEdit.created_at)
+        newest = query.where(VehicleEdit.vehicle_id == record_id).order_by(VehicleEdit.id.desc())
+        return last_changes(db.execute(newest.limit(EDITS_READ)))
 
-    def note(  # noqa: PLR0913 - one keyword for each fact of the act
-        self,
-        db: Session,
-        record: Vehicle,
-        before: Mapping[str, Any],
-        after: Mapping[str, Any],
-        *,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        run_id: int | None,
-    ) -> None:
+    def note(self, db: Session, record: Vehicle, settled: Settled) -> None:
         vehicle_edits.record(
-            db, record, "conflict", before, after, actor=actor, now=now, reason=reason,
-            run_id=run_id,
-        )  # fmt: skip
+            db,
+            record,
+            "conflict",
+            settled.before,
+            settled.after,
+            actor=settled.actor,
+            now=settled.now,
+            reason=settled.reason,
+            run_id=settled.run_id,
+        )
 
     def differs_now(self, db: Session, record: Vehicle, means: Means) -> None:
         """Vehicles are not sent to EasyCars."""

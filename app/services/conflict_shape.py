@@ -43,6 +43,27 @@ class ChangedHere:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An act on a record's conflicts for its story: changed fields before and after, who, why."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    actor: Actor
+    now: datetime
+    reason: str
+    run_id: int | None = None
+
+
+def last_changes(rows: Iterable[Any]) -> dict[str, ChangedHere]:
+    """The last change of each field; rows are (values after, actor, moment), newest first."""
+    found: dict[str, ChangedHere] = {}
+    for after, actor, at in rows:
+        for name in after or {}:
+            found.setdefault(name, ChangedHere(actor, at))
+    return found
+
+
 class Kind(Protocol):
     """What the conflict pages need to know of one kind of record.
 
@@ -64,17 +85,6 @@ class Kind(Protocol):
     def options(self, name: str, value: Any) -> Mapping[str, str]: ...
     def put(self, record: Any, changes: Mapping[str, Any], agreed: Mapping[str, Any]) -> None: ...
     def edits(self, db: Session, record_id: int) -> dict[str, ChangedHere]: ...
-    def note(  # noqa: PLR0913 - one keyword for each fact of the act
-        self,
-        db: Session,
-        record: Any,
-        before: Mapping[str, Any],
-        after: Mapping[str, Any],
-        *,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        run_id: int | None,
-    ) -> None: ...
+    def note(self, db: Session, record: Any, settled: Settled) -> None: ...
     def differs_now(self, db: Session, record: Any, means: Means) -> None:
         """Ours was chosen where EasyCars says something else: what may be sent there goes out."""

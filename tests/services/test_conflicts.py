@@ -13,11 +13,18 @@ from app.db import reading, unit_of_work
 from app.models import AuditEvent, Conflict, ExternalLink, Vehicle, VehicleEdit
 from app.models.types import utc_now
 from app.parts import parts
-from app.services import conflict_resolving, conflicts, vehicle_editing, vehicle_edits
+from app.services import (
+    conflict_many,
+    conflict_resolving,
+    conflict_undo,
+    conflicts,
+    vehicle_editing,
+    vehicle_edits,
+)
 from app.services.audit import Actor
-from app.services.conflict_resolving import Choice, Moved
+from app.services.conflict_settling import Choice, Moved
 from app.services.conflicts import Record
-from app.services.errors import InputInvalid
+from app.services.errors import InputInvalid, NotFound
 from app.services.leads.sending import Means
 from tests.services.sync.memory import Yard
 from tests.services.sync.test_conflicts_kept import conflicts as stored
@@ -240,7 +247,7 @@ def test_many_at_once(yard: Yard, take: Any, price: int, every: bool) -> None:
     yard.sync()
     some = None if every else [row.id for row in stored(yard)[:10]]
     with reading(yard.dealership.id) as db:
-        asked = conflict_resolving.select_many(db, "vehicle", some)
+        asked = conflict_many.select_many(db, "vehicle", some)
     assert asked.records == asked.fields == (30 if every else 10)
     done = many(yard, some, take, asked.mark)
     prices = [car.price_cents for car in yard.vehicles().values()]
@@ -254,17 +261,93 @@ def test_many_at_once(yard: Yard, take: Any, price: int, every: bool) -> None:
 
 def many(yard: Yard, some: list[int] | None, take: Any, mark: str) -> Any:
     with unit_of_work(yard.dealership.id) as db:
-        return conflict_resolving.resolve_many(
+        return conflict_many.resolve_many(
             db, "vehicle", some, take, mark=mark, actor=ANNA, means=means(),
-            dealership_id=yard.dealership.id,
+            dealership_id=yard.dealership.id, act="an act",
         )  # fmt: skip
+
+
+def acts(yard: Yard) -> list[conflict_undo.Act]:
+    with reading(yard.dealership.id) as db:
+        return conflict_undo.acts(db, utc_now())
+
+
+def undo(yard: Yard, act: str) -> conflict_undo.Undone:
+    with unit_of_work(yard.dealership.id) as db:
+        return conflict_undo.undo(
+            db, act, actor=ANNA, means=means(), dealership_id=yard.dealership.id
+        )
+
+
+@pytest.mark.parametrize("take", ["local", "easycars"])
+def test_many_settled_alike_are_undone_together(yard: Yard, take: Any) -> None:
+    disagree(yard, cars=3)
+    yard.sync()
+    with reading(yard.dealership.id) as db:
+        asked = conflict_many.select_many(db, "vehicle", None)
+    many(yard, None, take, asked.mark)
+    (act,) = acts(yard)
+    assert (act.fields, act.records, act.takes, act.by) == (3, [("vehicle", 3)], [take], ANNA.label)
+    assert undo(yard, act.id) == conflict_undo.Undone(fields=3, left=0)
+    assert {car.price_cents for car in yard.vehicles().values()} == {950}
+    assert {(row.state, row.agreed, row.remote) for row in stored(yard)} == {("open", 1000, 900)}
+    with reading(yard.dealership.id) as db:
+        assert {link.agreed["price_cents"] for link in db.scalars(select(ExternalLink))} == {1000}
+    assert acts(yard) == []
+    with pytest.raises(NotFound):
+        undo(yard, act.id)
+    yard.stream.feed = [{"no": f"A{n}", "price_cents": 890} for n in range(3)]
+    assert yard.sync().conflicts == 3
+
+
+@pytest.mark.parametrize("moved", ["here", "there", "merged"])
+def test_what_moved_since_is_left_alone_by_an_undo(yard: Yard, moved: str) -> None:
+    disagree(yard, cars=2)
+    yard.sync()
+    with reading(yard.dealership.id) as db:
+        asked = conflict_many.select_many(db, "vehicle", None)
+    many(yard, None, "easycars", asked.mark)
+    if moved == "here":
+        edit(yard, "A1", price_cents=910)
+    elif moved == "there":
+        feed = [{"no": "A0", "price_cents": 900}, {"no": "A1", "price_cents": 870}]
+        yard.stream.feed = feed
+        yard.sync()
+    else:
+        edit(yard, "A1", merged_into_id=1)
+    before = yard.vehicles()["A1"].price_cents
+    assert undo(yard, "an act") == conflict_undo.Undone(fields=1, left=1)
+    assert yard.vehicles()["A0"].price_cents == 950
+    assert yard.vehicles()["A1"].price_cents == before
+
+
+def test_a_third_value_is_undone_and_its_story_and_audit_say_so(disputed: Yard) -> None:
+    settle(disputed, record(disputed), price_cents=975)
+    (act,) = acts(disputed)
+    assert act.takes == ["manual"]
+    undo(disputed, act.id)
+    assert disputed.vehicles()["A0"].price_cents == 950
+    with reading(disputed.dealership.id) as db:
+        last = db.scalars(select(VehicleEdit).order_by(VehicleEdit.id.desc())).first()
+        told = db.scalars(select(AuditEvent).where(AuditEvent.action == "conflict.undo")).one()
+    assert last is not None
+    assert (last.before, last.after) == ({"price_cents": 975}, {"price_cents": 950})
+    assert "undone" in (last.reason or "")
+    assert (told.actor, told.details) == (ANNA.label, {"fields": 1, "left_alone": 0})
+
+
+def test_an_act_of_yesterday_is_not_undone(disputed: Yard) -> None:
+    settle(disputed, record(disputed), price_cents="local")
+    with unit_of_work(disputed.dealership.id) as db:
+        db.scalars(select(Conflict)).one().resolved_at = utc_now() - timedelta(hours=25)
+    assert acts(disputed) == []
 
 
 def test_many_are_refused_when_one_of_them_moved(yard: Yard) -> None:
     disagree(yard, cars=3)
     yard.sync()
     with reading(yard.dealership.id) as db:
-        asked = conflict_resolving.select_many(db, "vehicle", None)
+        asked = conflict_many.select_many(db, "vehicle", None)
     edit(yard, "A1", price_cents=940)
     with pytest.raises(Moved):
         many(yard, None, "easycars", asked.mark)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.models import Conflict, Customer, Lead, LeadEvent
-from app.services.audit import Actor
-from app.services.conflict_shape import ChangedHere, FieldInfo
+from app.services.conflict_shape import ChangedHere, FieldInfo, Settled, last_changes
 from app.services.errors import InputInvalid
 from app.services.leads import customers, events, sending
 from app.services.leads.fields import (
@@ -111,27 +109,13 @@ class Leads(_Fields):
         """The last hand-made change of each field, among the newest events of the lead."""
         return _by_hand(db, LeadEvent.lead_id == record_id)
 
-    def note(  # noqa: PLR0913 - one keyword for each fact of the act
-        self,
-        db: Session,
-        record: Lead,
-        before: Mapping[str, Any],
-        after: Mapping[str, Any],
-        *,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        run_id: int | None,
-    ) -> None:
-        record.updated_at = now
-        if "status" in after:
-            record.status_changed_at = now
-            if before.get("status") == "new":
-                record.responded_at = record.responded_at or now
-        events.record(
-            db, "resolved", lead=record, actor=actor.label, now=now, text=reason, before=before,
-            after=after, run_id=run_id,
-        )  # fmt: skip
+    def note(self, db: Session, record: Lead, settled: Settled) -> None:
+        record.updated_at = settled.now
+        if "status" in settled.after:
+            record.status_changed_at = settled.now
+            if settled.before.get("status") == "new":
+                record.responded_at = record.responded_at or settled.now
+        _tell(db, settled, lead=record)
 
     def differs_now(self, db: Session, record: Lead, means: Means) -> None:
         """The next delivery compares with what EasyCars said, and sends ours."""
@@ -181,23 +165,9 @@ class Customers(_Fields):
         """The last hand-made change of each field, among the customer's newest events."""
         return _by_hand(db, LeadEvent.customer_id == record_id)
 
-    def note(  # noqa: PLR0913 - one keyword for each fact of the act
-        self,
-        db: Session,
-        record: Customer,
-        before: Mapping[str, Any],
-        after: Mapping[str, Any],
-        *,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        run_id: int | None,
-    ) -> None:
-        record.updated_at = now
-        events.record(
-            db, "resolved", customer=record, actor=actor.label, now=now, text=reason,
-            before=before, after=after, run_id=run_id,
-        )  # fmt: skip
+    def note(self, db: Session, record: Customer, settled: Settled) -> None:
+        record.updated_at = settled.now
+        _tell(db, settled, customer=record)
 
     def differs_now(self, db: Session, record: Customer, means: Means) -> None:
         """The customer's newest lead that EasyCars knows carries the difference there."""
@@ -208,14 +178,24 @@ class Customers(_Fields):
 
 
 def _by_hand(db: Session, of_record: ColumnElement[bool]) -> dict[str, ChangedHere]:
-    rows = db.execute(
-        select(LeadEvent.after, LeadEvent.actor, LeadEvent.created_at)
-        .where(of_record, LeadEvent.kind.in_(BY_HAND))
-        .order_by(LeadEvent.id.desc())
-        .limit(EVENTS_READ)
+    query = select(LeadEvent.after, LeadEvent.actor, LeadEvent.created_at)
+    newest = query.where(of_record, LeadEvent.kind.in_(BY_HAND)).order_by(LeadEvent.id.desc())
+    return last_changes(db.execute(newest.limit(EVENTS_READ)))
+
+
+def _tell(
+    db: Session, settled: Settled, *, lead: Lead | None = None, customer: Customer | None = None
+) -> None:
+    """The act in the story of a lead or a customer."""
+    events.record(
+        db,
+        "resolved",
+        lead=lead,
+        customer=customer,
+        actor=settled.actor.label,
+        now=settled.now,
+        text=settled.reason,
+        before=settled.before,
+        after=settled.after,
+        run_id=settled.run_id,
     )
-    found: dict[str, ChangedHere] = {}
-    for after, actor, at in rows:
-        for name in after or {}:
-            found.setdefault(name, ChangedHere(actor, at))
-    return found
