@@ -19,7 +19,7 @@ from app.db import db, init_database
 from app.jobs.queues import RqJobQueue
 from app.log import configure_logging
 from app.parts import Parts, SystemClock
-from app.routes import context, errors
+from app.routes import context, errors, kept, pressing
 from app.services.credential_encryption import CredentialEncryptionService
 from app.services.http import Outside
 
@@ -40,6 +40,8 @@ def create_app(settings: Settings, **replaced: Any) -> Flask:
     security.init_security(app)
     templating.register(app)
     context.register(app)
+    kept.register(app)
+    pressing.register(app)
     routes.register(app)
     errors.register(app)
     cli.add_to(app)

@@ -63,13 +63,18 @@ class RunningRun:
 
 @dataclass(frozen=True)
 class Problem:
-    """One cause for the banner: what, since when, what to do, where (design §7)."""
+    """One cause for the banner: what, since when, what to do, where (design §7).
+
+    `url` is the problem's own page, `step` where its next step is taken: (words, address).
+    """
 
     title: str
     advice: str
     url: str
     since: datetime | None = None
     severity: str = "warning"
+    detail: str = ""
+    step: tuple[str, str] | None = None
 
 
 def utc_now() -> datetime:

@@ -41,10 +41,10 @@ def stock(ctx: click.Context, dealership: str, preview: bool, wait: bool, as_jso
     something is held for approval. A sync that is running already is followed with --wait;
     without it, its number is told and the command exits with 1.
     """
-    dealership_id = _dealership_id(dealership)
+    dealership_id = dealership_id_of(dealership)
     mode = "preview" if preview else "sync"
-    run_id, is_new = _start(dealership_id, lambda db, wish: _sync(db, dealership_id, mode, wish))
-    _end(ctx, dealership_id, run_id, is_new, wait, as_json)
+    run_id, is_new = start(dealership_id, lambda db, wish: _sync(db, dealership_id, mode, wish))
+    end(ctx, dealership_id, run_id, is_new, wait, as_json)
 
 
 @sync.command()
@@ -59,11 +59,11 @@ def leads(ctx: click.Context, dealership: str, wait: bool, as_json: bool) -> Non
     Leads of your own are sent to EasyCars by themselves, without this command. Waits and exits
     as `sync stock` does.
     """
-    dealership_id = _dealership_id(dealership)
-    run_id, is_new = _start(
+    dealership_id = dealership_id_of(dealership)
+    run_id, is_new = start(
         dealership_id, lambda db, wish: _sync(db, dealership_id, "sync", wish, "leads")
     )
-    _end(ctx, dealership_id, run_id, is_new, wait, as_json)
+    end(ctx, dealership_id, run_id, is_new, wait, as_json)
 
 
 @sync.command()
@@ -79,30 +79,31 @@ def apply(ctx: click.Context, run_id: int, dealership: str, wait: bool, as_json:
     A vehicle that changed since is left as it is and told under failed. A preview can be applied
     once, within half an hour. Exits as `sync stock` does.
     """
-    dealership_id = _dealership_id(dealership)
-    started, is_new = _start(dealership_id, lambda db, wish: _apply(db, run_id, wish))
+    dealership_id = dealership_id_of(dealership)
+    started, is_new = start(dealership_id, lambda db, wish: _apply(db, run_id, wish))
     if not is_new:
         raise click.ClickException(
             f"Run {started} is at work. Apply the preview when it has ended."
         )
-    _end(ctx, dealership_id, started, is_new, wait, as_json)
+    end(ctx, dealership_id, started, is_new, wait, as_json)
 
 
-def _end(
+def end(
     ctx: click.Context, dealership_id: int, run_id: int, is_new: bool, wait: bool, as_json: bool
 ) -> None:
     """Follows the run or tells where it stands, and leaves with the exit code of its outcome."""
     if not is_new:
-        kind = "lead" if ctx.command.name == "leads" else "stock"
+        of_leads = "leads" in (ctx.command.name, ctx.params.get("stream"))
+        kind = "lead" if of_leads else "stock"
         click.echo(f"A {kind} sync is running already: run {run_id}.", err=True)
-    run = _follow(dealership_id, run_id, as_json) if wait else _read(dealership_id, run_id)
+    run = _follow(dealership_id, run_id, as_json) if wait else read_run(dealership_id, run_id)
     _tell(run, as_json)
     if wait:
         ctx.exit(EXIT_CODES.get(run.status, 1))
     ctx.exit(0 if is_new else 1)
 
 
-def _dealership_id(slug: str) -> int:
+def dealership_id_of(slug: str) -> int:
     from app.db import reading
     from app.services import dealerships
     from app.services.errors import HubError
@@ -130,7 +131,7 @@ def _apply(db: Session, run_id: int, wish: dict[str, Any]) -> SyncRun:
     return manual_sync.apply(db, run_id, **wish)
 
 
-def _start(
+def start(
     dealership_id: int, opens: Callable[[Session, dict[str, Any]], SyncRun]
 ) -> tuple[int, bool]:
     """The run's id, and whether it is a new one. Starts from here are not counted per hour."""
@@ -155,7 +156,7 @@ def _start(
         raise click.ClickException(error.user_message) from error
 
 
-def _read(dealership_id: int, run_id: int) -> SyncRun:
+def read_run(dealership_id: int, run_id: int) -> SyncRun:
     from app.db import reading
     from app.services.sync import runs
 
@@ -172,7 +173,7 @@ def _follow(dealership_id: int, run_id: int, is_quiet: bool) -> SyncRun:
     with Progress(*columns, console=Console(stderr=True), transient=is_quiet) as progress:
         task = progress.add_task("Waiting for its turn", total=None)
         while True:
-            run = _read(dealership_id, run_id)
+            run = read_run(dealership_id, run_id)
             progress.update(task, **_bar(run))
             if _is_over(run):
                 return run

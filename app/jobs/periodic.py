@@ -8,9 +8,11 @@ from app.db import ALL_DEALERSHIPS, reading, unit_of_work
 from app.jobs.context import application
 from app.log import get_logger
 from app.parts import parts
-from app.services import outbox_delivery, photos, previews, schedules
+from app.services import kept_forms, outbox_delivery, photos, previews, retention, schedules
 from app.services.leads import alarms, delivery, sending
 from app.services.leads.sending import Means
+from app.services.problems import sweep as problem_sweep
+from app.services.reconciliation import keeping, weekly
 from app.services.sync import before, sweep
 
 log = get_logger(__name__)
@@ -22,10 +24,15 @@ def tick() -> None:
     """Opens a run for every schedule that is due. rq-scheduler calls it once a minute."""
     with application().app_context():
         start_due()
+        start_reconciliations()
         offer_kept_leads()
         tell_overdue()
         drop_old_previews()
         drop_old_images()
+        drop_old_differences()
+        drop_kept_forms()
+        clear_history()
+        look_for_problems()
 
 
 def start_due() -> list[int]:
@@ -39,6 +46,18 @@ def start_due() -> list[int]:
     return started
 
 
+def start_reconciliations() -> list[int]:
+    """After the syncs: one that is due at the same minute waits until they have ended."""
+    made = parts()
+    with unit_of_work(ALL_DEALERSHIPS) as session:
+        started = weekly.start_due(
+            session, settings=made.settings, queue=made.queue, clock=made.clock
+        )
+    if started:
+        log.info("reconciliations_started", runs=started)
+    return started
+
+
 def tell_overdue() -> int:
     """Puts mails about leads that nobody answered in time (C53)."""
     with unit_of_work(ALL_DEALERSHIPS) as session:
@@ -46,6 +65,16 @@ def tell_overdue() -> int:
     if told:
         log.info("leads_overdue", leads=told)
     return told
+
+
+def look_for_problems() -> int:
+    """Opens and closes problems that are states (C30). Also called by the scheduler process, which
+    lives when no worker does and would see that nothing starts."""
+    made = parts()
+    changed = problem_sweep.sweep(made.settings, made.clock.now())
+    if changed:
+        log.info("problems_changed", dealerships=changed)
+    return changed
 
 
 def drop_old_previews() -> Sequence[int]:
@@ -64,6 +93,30 @@ def drop_old_images() -> int:
     if gone:
         log.info("before_images_dropped", rows=gone)
     return gone
+
+
+def drop_kept_forms() -> int:
+    """What somebody typed before the sign-in ended waits half an hour, no longer (ADR 22)."""
+    with unit_of_work(ALL_DEALERSHIPS) as session:
+        return kept_forms.prune(session, parts().clock.now())
+
+
+def drop_old_differences() -> int:
+    """Resolved differences are kept for 90 days."""
+    with unit_of_work(ALL_DEALERSHIPS) as session:
+        gone = keeping.prune(session, parts().clock.now())
+    if gone:
+        log.info("differences_dropped", rows=gone)
+    return gone
+
+
+def clear_history() -> int:
+    """Removes runs that are older than their dealership keeps them; about 10,000 rows a minute,
+    so it is the last thing of a tick (row 188)."""
+    cleared = retention.clear_due(parts().clock)
+    if cleared.rows:
+        log.info("history_cleared", runs=cleared.runs, rows=cleared.rows)
+    return cleared.runs
 
 
 def bring_back() -> list[int]:

@@ -7,6 +7,7 @@ again by its supervisor.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -16,13 +17,14 @@ from flask import Flask
 from rq_scheduler import Scheduler
 
 from app.jobs.context import application
-from app.jobs.periodic import TICK_CRON, TICK_ID, bring_back, deliver, wake_lanes
+from app.jobs.periodic import TICK_CRON, TICK_ID, bring_back, deliver, look_for_problems, wake_lanes
 from app.jobs.queues import Queues
 from app.log import get_logger
 from app.parts import parts
 
 log = get_logger(__name__)
 SWEEP_EVERY_S = 5
+LOOK_EVERY = 12  # sweeps: once a minute
 DELIVER_EVERY_S = 3
 BEAT_KEY = "forecourt:scheduler:beat"
 
@@ -61,7 +63,7 @@ def ensure_tick(scheduler: Scheduler) -> None:
 
 def _sweep_forever(app: Flask, connection: redis.Redis) -> None:
     scheduler = Scheduler(queue_name=Queues.CONTROL, connection=connection, interval=1)
-    while True:
+    for number in itertools.count(1):
         time.sleep(SWEEP_EVERY_S)
         try:
             connection.set(BEAT_KEY, int(time.time()), ex=60)
@@ -70,6 +72,15 @@ def _sweep_forever(app: Flask, connection: redis.Redis) -> None:
             log.warning("scheduler_redis_away", kind=type(exc).__name__)
         with app.app_context():
             _sweep_once()
+            if number % LOOK_EVERY == 0:
+                _look_once()
+
+
+def _look_once() -> None:
+    try:
+        look_for_problems()
+    except Exception as exc:  # noqa: BLE001 - a database that is away for a moment must not end it
+        log.warning("problems_not_looked_for", kind=type(exc).__name__)
 
 
 def _sweep_once() -> None:

@@ -15,6 +15,7 @@ from app.parts import Parts, parts
 from app.services import duplicates_after_sync
 from app.services.leads import reading_run
 from app.services.photos.handover import hand_over
+from app.services.reconciliation import leads as reconciled_leads
 from app.services.sync import connection, engine, work
 
 log = get_logger(__name__)
@@ -57,5 +58,8 @@ def engine_ports(made: Parts) -> work.Ports:
         open_connection=open_connection,
         after_sync=after_sync,
         batch_size=made.settings.sync_batch_size,
-        own_ways={reading_run.STREAM: reading_run.execute},
+        own_ways={
+            (reading_run.STREAM, "sync"): reading_run.execute,
+            (reading_run.STREAM, "reconcile"): reconciled_leads.execute,
+        },
     )

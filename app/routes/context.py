@@ -13,6 +13,7 @@ from app.db import db
 from app.models import EasyCarsCredential, SyncRun
 from app.models.sync_runs import ACTIVE
 from app.parts import parts
+from app.routes import pressing
 from app.routes.access import may, requires, rule_of
 from app.services import dealerships, go_live, review
 from app.services.leads import listing
@@ -23,10 +24,12 @@ REVIEW = "review"
 LEADS = "leads"
 STREAMS = {"stock": "Stock sync", "leads": "Lead sync"}
 GO_LIVE = "go-live"
+PROBLEMS = "alerts"
 # (heading, [(label, path below /d/<slug>/, icon)]): ux-brief "Structure"
 PAGES = (
     ("Work", (
         ("Dashboard", "", "dashboard"),
+        ("Problems", PROBLEMS, "warning"),
         ("Go live", GO_LIVE, "check"),
         ("Vehicles", "vehicles", "vehicles"),
         ("Leads", "leads", "leads"),
@@ -73,6 +76,8 @@ def _surroundings() -> dict[str, Any]:
     values |= {"nav": list(_nav()), "dealerships": _switcher()}
     if dealership is not None:
         values |= {"environment_tag": _environment_tag(), "running": _running()}
+        values["problems"] = pressing.shown(pressing.pressing())
+        values["search_url"] = f"/d/{dealership.slug}/search"
     return values
 
 
@@ -103,7 +108,16 @@ def _leads_needing() -> int | None:
     return listing.needing(db.session(), parts().clock.now()) or None
 
 
-COUNTS: Final[dict[str, Callable[[], int | None]]] = {REVIEW: _waiting, LEADS: _leads_needing}
+def _pressing() -> int | None:
+    """Open problems that nobody snoozed; no number when there is none."""
+    return len(pressing.pressing()) or None
+
+
+COUNTS: Final[dict[str, Callable[[], int | None]]] = {
+    REVIEW: _waiting,
+    LEADS: _leads_needing,
+    PROBLEMS: _pressing,
+}
 
 
 def _item(label: str, url: str, icon: str, count: int | None = None) -> NavItem:
@@ -155,7 +169,7 @@ def _running() -> RunningRun | None:
     if run is None:
         return None
     return RunningRun(
-        STREAMS.get(run.stream, run.stream.capitalize()),
+        "Reconciliation" if run.mode == "reconcile" else STREAMS.get(run.stream, run.stream),
         f"/d/{g.dealership.slug}/runs/{run.id}",
         done=run.done,
         total=run.total,

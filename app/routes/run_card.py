@@ -29,6 +29,12 @@ COUNTS = (
 AHEAD = {"created": "To create", "updated": "To update", "missing": "No longer in the feed"}
 # The same of leads that were sent.
 OUTWARD = {"created": "Created at EasyCars", "updated": "Updated at EasyCars"}
+# The same of a comparison, with the kind of difference that it counts: its rows are differences.
+COMPARED = {
+    "created": ("Only in EasyCars", "there_only"),
+    "missing": ("Only here", "here_only"),
+    "updated": ("Different", "differing"),
+}
 ALWAYS = ("created", "updated", "unchanged", "held", "failed")
 ALWAYS_OF_LEADS = ("created", "updated", "unchanged", "failed")
 
@@ -96,11 +102,29 @@ def count_label(run: SyncRun, name: str, label: str) -> str:
 
 def always(run: SyncRun) -> tuple[str, ...]:
     """Counts that are shown even when they are 0; nothing of a lead is ever held."""
+    if run.mode == "reconcile":
+        return ("failed",)
     return ALWAYS_OF_LEADS if run.stream == "leads" else ALWAYS
+
+
+def has_rows(run: SyncRun, name: str) -> bool:
+    """Whether the run keeps rows of this count; a comparison keeps only what it could not read."""
+    return run.mode != "reconcile" or name == "failed"
+
+
+def _compared(run: SyncRun) -> list[tuple[str, int, str, str]]:
+    found = [
+        (label, getattr(run, name), url_for("reconciliation.index", stream=run.stream, kind=kind))
+        for name, (label, kind) in COMPARED.items()
+    ]
+    failed = ("Failed", run.failed, url_for("runs.show", run_id=run.id, tab="failed"))
+    return [(*tile, "warning") for tile in found] + ([(*failed, "danger")] if run.failed else [])
 
 
 def tiles(run: SyncRun) -> list[tuple[str, int, str, str]]:
     """(label, count, address, tone) of each count; each number leads to its rows."""
+    if run.mode == "reconcile":
+        return _compared(run)
     return [
         (
             count_label(run, name, label),

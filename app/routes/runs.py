@@ -23,10 +23,18 @@ from app.routes.fragments import (
     page_at,
     unchanged,
 )
-from app.routes.run_card import COUNTS, RunCard, always, card_of, count_label, is_live
+from app.routes.run_card import (
+    COUNTS,
+    RunCard,
+    always,
+    card_of,
+    count_label,
+    has_rows,
+    is_live,
+)
 from app.routes.sync_stock import means
 from app.services import held as held_changes
-from app.services import manual_sync, outbox, previews, run_items, run_words
+from app.services import manual_sync, outbox, previews, run_items, run_retry, run_words
 from app.services.errors import AlreadyRunning, NotAllowed, NotFound
 from app.services.run_items import ItemPage, Wanted
 from app.services.sync import approval, opening, runs
@@ -130,6 +138,8 @@ def _parts_of(run: SyncRun) -> dict[str, Any]:
         "warnings": [] if run.is_active else run_items.warnings(session, run.id, run.stream),
         "standing": _standing(run),
         "may_apply": may("operator"),
+        "may_bundle": may("admin") and not run.is_active,
+        "no_retry": run_retry.why_not(session, run),
         "sees_traces": may("system"),
         "mails": [] if run.is_active else outbox.of_run(db.session(), run.id),
     }
@@ -154,7 +164,8 @@ def _tab(run: SyncRun) -> str:
     if asked in run_items.TABS:
         return asked
     worst_first = ("failed", "held", "conflicts", "missing", "updated", "created", "unchanged")
-    return next((name for name in worst_first if getattr(run, name)), "created")
+    shown = (name for name in worst_first if has_rows(run, name) and getattr(run, name))
+    return next(shown, "created" if has_rows(run, "created") else "failed")
 
 
 def _tabs(run: SyncRun, tab: str) -> list[NavItem]:
@@ -166,7 +177,7 @@ def _tabs(run: SyncRun, tab: str) -> list[NavItem]:
             count=getattr(run, name),
         )
         for name, label, _ in COUNTS
-        if name in always(run) or getattr(run, name) or name == tab
+        if has_rows(run, name) and (name in always(run) or getattr(run, name) or name == tab)
     ]
 
 

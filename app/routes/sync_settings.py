@@ -17,7 +17,14 @@ from app.parts import parts
 from app.routes import outside, schedule_form, sync_policy_form
 from app.routes.access import current_actor, requires
 from app.routes.fragments import fragment
-from app.services import credentials, photos, schedules, sync_policy_edit, sync_settings
+from app.services import (
+    credentials,
+    history_policy,
+    photos,
+    schedules,
+    sync_policy_edit,
+    sync_settings,
+)
 from app.services.errors import InputInvalid
 from app.services.manual_sync import PROVIDER
 
@@ -196,6 +203,7 @@ def _page(typed: dict[str, str] | None = None, errors: dict[str, str] | None = N
         globally_on=schedules.globally_enabled(session, made.settings),
         credential=credential,
         photos_on=photos.is_switched_on(g.dealership),
+        history_days=history_policy.days(session, g.dealership.id),
         zones=_zones(),
         shown=typed or {},
         errors=errors or {},

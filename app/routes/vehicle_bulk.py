@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.db import db, unit_of_work
 from app.parts import parts
-from app.routes import vehicle_filters
+from app.routes import ticked, vehicle_filters
 from app.routes.access import current_actor, requires
 from app.routes.fragments import LARGEST_ID
 from app.services import vehicle_acts, vehicle_bulk, vehicles
@@ -50,7 +50,6 @@ MEANING: Final = {
     "replace yours; the timeline of each vehicle keeps them.",
 }
 SHOWN: Final = 10
-MOST_IDS: Final = 1000
 
 
 @bp.get(BULK)
@@ -156,26 +155,11 @@ def _selection(sent: MultiDict[str, str]) -> Selection:
     choice = sent.get("select", "")
     if choice == "all":
         wanted = vehicle_filters.wanted_of(sent)
-        return Selection(_number(sent.get("expected", "")), None, wanted)
-    ids = _ids(sent, "page_id" if choice == "page" else "id")
+        return Selection(ticked.number(sent.get("expected", "")), None, wanted)
+    ids = ticked.ids(sent, "page_id" if choice == "page" else "id")
     if choice == "ticked" and "expected" in sent:
-        return Selection(_number(sent["expected"]), ids)
+        return Selection(ticked.number(sent["expected"]), ids)
     return Selection(len(ids), ids)
-
-
-def _ids(sent: MultiDict[str, str], name: str) -> tuple[int, ...]:
-    found = dict.fromkeys(_number(text) for text in sent.getlist(name)[: MOST_IDS + 1])
-    if len(found) > MOST_IDS:
-        text = f"At most {MOST_IDS:,} vehicles can be ticked. Choose all that match instead."
-        raise InputInvalid(text, {"select": text})
-    return tuple(found)
-
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > LARGEST_ID:
-        text = "The selection cannot be read. Go back to the list and choose again."
-        raise InputInvalid(text, {"select": text})
-    return int(text)
 
 
 def _act(sent: MultiDict[str, str]) -> Act:

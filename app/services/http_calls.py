@@ -41,6 +41,7 @@ class Call:
     started: float = field(default_factory=time.monotonic)
     status: int | None = None
     code: int | None = None
+    content_type: str | None = None
     size: int = 0
     failure: str | None = None
     finished: bool = False
@@ -55,7 +56,11 @@ class Call:
         level = log.warning if failure or code or (self.status or 0) >= 400 else log.info
         level("outside_call", provider=self.provider, failure=failure, **facts)
         if self.record is not None:
-            self.record({"at": self.at.isoformat(timespec="milliseconds"), **facts})
+            at = self.at.isoformat(timespec="milliseconds")
+            more = {"content_type": self.content_type, "failure": self.failure}
+            self.record(
+                {"at": at, **facts} | {name: value for name, value in more.items() if value}
+            )
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -67,6 +72,11 @@ class Call:
             "attempt": self.attempt,
             "bytes": self.size,
         }
+
+
+def _content_type(response: httpx.Response) -> str | None:
+    """A web page where JSON was expected says at once who answered."""
+    return response.headers.get("content-type", "").partition(";")[0].strip()[:100] or None
 
 
 def call_of(response: httpx.Response) -> Call:
@@ -130,7 +140,7 @@ class WatchedTransport(httpx.BaseTransport):
         request.extensions = {**request.extensions, "trace": self._note_socket}
         with self.explained(call):
             response = self._inner.handle_request(request)
-        call.status = response.status_code
+        call.status, call.content_type = response.status_code, _content_type(response)
         response.extensions["call"] = call
         response.stream = _WatchedStream(response.stream, call, self)
         return response

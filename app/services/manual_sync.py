@@ -22,6 +22,7 @@ PROVIDER: Final = "easycars"
 RUNS_FOR_USUAL: Final = 3
 RUNS_LOOKED_AT: Final = 10
 FIRST_ESTIMATE_S: Final = 60
+AUDITED: Final = {"preview": "sync.preview", "reconcile": "reconciliation.start"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def start(  # noqa: PLR0913 - one keyword for each fact of the run
 ) -> SyncRun:
     """Opens a run in the caller's transaction and audits who asked for it.
 
-    `mode` "preview" only looks: the run tells what a sync would do and changes nothing.
+    `mode` "preview" only looks: the run tells what a sync would do and changes nothing;
+    "reconcile" keeps what differs as differences.
     `scope` with opening.NUMBERS reads only these leads; the hourly limit does not count then.
     Raises NotConfigured, AlreadyRunning, TooMany as `opening.open_run` does.
     """
@@ -74,7 +76,7 @@ def start(  # noqa: PLR0913 - one keyword for each fact of the run
         scope=scope,
     )
     db.flush()
-    _audit(db, actor, "sync.preview" if mode == "preview" else "sync.start", run, scope)
+    _audit(db, actor, AUDITED.get(mode, "sync.start"), run, scope)
     return run
 
 
@@ -225,5 +227,5 @@ def _durations(db: Session, dealership_id: int, stream: str) -> list[float]:
     return [
         (ended - began).total_seconds()
         for began, ended, scope in rows
-        if began and ended and opening.NUMBERS not in scope
+        if began and ended and not {opening.NUMBERS, opening.SOME} & scope.keys()
     ]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.models import EasyCarsCredential, SyncPayload, SyncRun
 from app.services.errors import NotAllowed
 from app.services.sync import payload
-from app.services.sync.opening import APPLIES
+from app.services.sync.opening import APPLIES, took_all
 
 VALID_FOR: Final = timedelta(minutes=30)
 KEPT_FOR: Final = timedelta(hours=24)
@@ -142,6 +142,7 @@ def is_first(db: Session, dealership_id: int, stream: str) -> bool:
         SyncRun.stream == stream,
         SyncRun.mode == "sync",
         SyncRun.status.in_(("success", "warning", "held")),
+        took_all(),
     )
     return db.scalar(query.limit(1)) is None
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from app.models import SyncRun
-from app.services.sync.opening import APPLIES, NUMBERS, is_asking
+from app.services.sync.opening import ACCEPTS, APPLIES, NUMBERS, SOME, is_asking
 
 KINDS: Final = {"stock": "Stock", "leads": "Lead"}
 DIRECTIONS: Final = {"inbound": "Inbound", "outbound": "Outbound"}
 COMMAND_LINE: Final = "command line"
+NUMBERS_NAMED: Final = 3
 PHASES: Final = {
     "queued": "Waiting for its turn",
     "connecting": "Connecting to EasyCars",
@@ -83,10 +85,27 @@ def label(run: SyncRun) -> str:
     if applied := run.scope.get(APPLIES):
         return f"Preview {applied} applied"
     if numbers := run.scope.get(NUMBERS):
-        return f"Lead {', '.join(numbers)} by number"
+        return _by_number(numbers)
+    if accepted := run.scope.get(ACCEPTS):
+        return f"{accepted} vehicle{'' if accepted == 1 else 's'} of a reconciliation"
+    if some := run.scope.get(SOME):
+        return _some(some)
     if is_outward(run):
         return "Delivery"
     return MODES.get(run.mode, run.mode.capitalize())
+
+
+def _by_number(numbers: Sequence[str]) -> str:
+    if len(numbers) > NUMBERS_NAMED:
+        return f"{len(numbers)} leads by number"
+    return f"Lead {', '.join(numbers)} by number"
+
+
+def _some(some: Sequence[str] | Mapping[str, int]) -> str:
+    """A sync of some vehicles only: those that failed before, or chosen ones."""
+    if isinstance(some, Mapping):
+        return f"Failed of run {some['failed_of']} again"
+    return "1 vehicle only" if len(some) == 1 else f"{len(some)} vehicles only"
 
 
 def phase(run: SyncRun) -> str:
@@ -96,7 +115,7 @@ def phase(run: SyncRun) -> str:
         return PHASES_OUTWARD[run.phase]
     if not is_asking(run.mode, run.scope) and run.phase in PHASES_AT_HOME:
         return PHASES_AT_HOME[run.phase]
-    if run.mode == "preview" and run.phase == "applying":
+    if run.mode in ("preview", "reconcile") and run.phase == "applying":
         return "Comparing, nothing is saved"
     return PHASES.get(run.phase, run.phase.replace("_", " ").capitalize())
 
@@ -139,6 +158,8 @@ ADVICE: Final = {
         "have changed what it sends."
     ),
 }
+RECONCILIATION: Final = "reconciliation"
+OPEN_IT: Final = "Open Reconciliation"
 ANY_FAILURE: Final = Advice(
     "Sync again. If it fails again, give support the reference number below."
 )
@@ -152,9 +173,19 @@ def advice(run: SyncRun) -> Advice | None:
         return ADVICE.get(run.error_code or "", ANY_FAILURE)
     if run.mode == "preview":
         return Advice("Preview again when it suits you.") if run.status == "cancelled" else None
+    if run.mode == "reconcile":
+        return _advice_on_differences(run)
     if run.status == "cancelled":
         return Advice("Sync again when it suits you: it goes on where this run stopped.")
     return _advice_on_leads(run) if run.stream == "leads" else _advice_on_rows(run)
+
+
+def _advice_on_differences(run: SyncRun) -> Advice | None:
+    if run.status == "cancelled":
+        return Advice("Run the reconciliation again when it suits you.", RECONCILIATION, OPEN_IT)
+    if run.created or run.updated or run.missing:
+        return Advice("Decide about the differences.", RECONCILIATION, OPEN_IT)
+    return None
 
 
 def _advice_on_rows(run: SyncRun) -> Advice | None:

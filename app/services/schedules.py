@@ -8,13 +8,13 @@ skips runs right after the gap, one that occurs twice runs once, and "every hour
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -203,35 +203,42 @@ def start_due(db: Session, *, settings: Settings, queue: JobQueue, clock: Clock)
     if not globally_enabled(db, settings):
         return []
     now = clock.now()
-    _give_defaults(db, settings, now)
+    for stream in STREAMS:
+        for dealership in without(db, stream):
+            ensure(db, dealership, "easycars", stream, settings, now)
+    db.flush()
+    mine = Schedule.stream.in_(STREAMS)
     started = (
-        _start(db, schedule, dealership, queue, clock) for schedule, dealership in _due(db, now)
+        _start(db, schedule, dealership, queue, clock)
+        for schedule, dealership in due(db, now, mine)
     )
     return [run_id for run_id in started if run_id is not None]
 
 
-def _give_defaults(db: Session, settings: Settings, now: datetime) -> None:
-    """Every dealership with credentials has its schedules, even if nobody opened their page."""
+def without(db: Session, stream: str) -> Sequence[Dealership]:
+    """Dealerships with credentials that have no schedule of this name yet, even if nobody opened
+    its page; in the scope of all dealerships."""
     connected = select(EasyCarsCredential.dealership_id).where(EasyCarsCredential.is_active)
-    for stream in STREAMS:
-        known = select(Schedule.dealership_id).where(
-            Schedule.provider == "easycars", Schedule.stream == stream
-        )
-        without = select(Dealership).where(
-            Dealership.is_active, Dealership.id.in_(connected), Dealership.id.not_in(known)
-        )
-        for dealership in db.scalars(without):
-            ensure(db, dealership, "easycars", stream, settings, now)
-    db.flush()
+    known = select(Schedule.dealership_id).where(
+        Schedule.provider == "easycars", Schedule.stream == stream
+    )
+    found = select(Dealership).where(
+        Dealership.is_active, Dealership.id.in_(connected), Dealership.id.not_in(known)
+    )
+    return db.scalars(found).all()
 
 
-def _due(db: Session, now: datetime) -> list[tuple[Schedule, Dealership]]:
+def due(
+    db: Session, now: datetime, which: ColumnElement[bool]
+) -> list[tuple[Schedule, Dealership]]:
+    """Schedules of `which` that are due, locked until the transaction ends."""
     rows = db.execute(
         select(Schedule, Dealership)
         .join(Dealership, Dealership.id == Schedule.dealership_id)
         .where(
             Dealership.is_active,
             Schedule.enabled,
+            which,
             or_(Schedule.paused_until.is_(None), Schedule.paused_until <= now),
             or_(Schedule.next_run_at.is_(None), Schedule.next_run_at <= now),
         )

@@ -165,14 +165,16 @@ def _put(db: Session, run: SyncRun, payload: dict[str, Any], key: str, now: date
         )
 
 
-def people(db: Session, dealership_id: int) -> list[tuple[int, str]]:
-    """Those who may decide here and may sign in: (id, address)."""
+def people(
+    db: Session, dealership_id: int, roles: Sequence[str] = TOLD_ROLES
+) -> list[tuple[int, str]]:
+    """Those who have one of the roles here and may sign in: (id, address)."""
     rows = db.execute(
         select(User.id, User.email)
         .join(Membership, Membership.user_id == User.id)
         .where(
             Membership.dealership_id == dealership_id,
-            Membership.role.in_(TOLD_ROLES),
+            Membership.role.in_(roles),
             User.is_active,
         )
         .order_by(User.id)

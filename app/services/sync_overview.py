@@ -15,7 +15,7 @@ from app.models import Dealership, EasyCarsCredential, Schedule, StreamState, Sy
 from app.services import freshness, manual_sync, schedules
 from app.services.freshness import Age
 from app.services.manual_sync import PROVIDER, Allowance
-from app.services.sync.opening import NUMBERS
+from app.services.sync.opening import NUMBERS, SOME
 
 RECENT = 10
 LOOKED_AT = 50
@@ -139,8 +139,8 @@ def _last_sync(
 
 
 def _is_whole(run: SyncRun) -> bool:
-    """Whether it read all that a sync reads, not single leads by number."""
-    return run.mode == "sync" and NUMBERS not in run.scope
+    """Whether it read all that a sync reads, not some records of it."""
+    return run.mode == "sync" and not {NUMBERS, SOME} & run.scope.keys()
 
 
 def _last_good(db: Session, dealership_id: int, stream: str) -> datetime | None:

@@ -30,14 +30,14 @@ AUDIT_ACTION: Final = "vehicles.bulk"
 
 
 class SelectionMoved(HubError):
-    """The vehicles that match are not as many as the person saw; `found` says how many now."""
+    """The records that match are not as many as the person saw; `found` says how many now."""
 
     status = 409
     code = "selection_changed"
 
-    def __init__(self, expected: int, found: int) -> None:
+    def __init__(self, expected: int, found: int, noun: str = "vehicles") -> None:
         super().__init__(
-            f"The selection changed: {expected:,} vehicles were counted, now it is {found:,}. "
+            f"The selection changed: {expected:,} {noun} were counted, now it is {found:,}. "
             "Nothing was changed.",
             expected=expected,
             found=found,

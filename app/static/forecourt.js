@@ -26,6 +26,17 @@
     leave();
   }
 
+  // A message never lies over what has the focus: it goes to the other edge.
+  document.addEventListener("focusin", (event) => {
+    const toasts = byId("toasts");
+    if (!toasts || toasts.contains(event.target)) return;
+    requestAnimationFrame(() => {
+      const over = toasts.getBoundingClientRect(), under = event.target.getBoundingClientRect();
+      const apart = over.bottom < under.top || over.top > under.bottom || over.right < under.left || over.left > under.right;
+      if (over.height && !apart && event.target.matches("a, button, input, select, textarea, summary")) toasts.classList.toggle("is-away");
+    });
+  });
+
   // Progress is spoken at the start, at each quarter and at the end. The page's first state is not news.
   const spoken = new Map();
   function speakProgress(card, first) {
@@ -68,6 +79,17 @@
       menu.open = false;
       menu.querySelector("summary").focus();
     });
+  });
+
+  // "/" goes to the search box, where no text is being typed; where the box is hidden, its link does it.
+  document.addEventListener("keydown", (event) => {
+    const writes = event.target.closest && event.target.closest("input, textarea, select, [contenteditable], dialog[open]");
+    if (event.key !== "/" || writes || event.ctrlKey || event.metaKey || event.altKey) return;
+    const box = [byId("page-search"), byId("top-search")].find((one) => one && one.offsetParent);
+    const link = document.querySelector(".fc-search-link");
+    if (!box && !link) return;
+    event.preventDefault();
+    if (box) { box.focus(); box.select(); } else { link.click(); }
   });
 
   document.addEventListener("click", async (event) => {
@@ -175,6 +197,37 @@
     event.detail.shouldSwap = Boolean(alerts) && !(kindOf(event) === "poll" && alerts.dataset.shows);
     if (event.detail.shouldSwap) alerts.dataset.shows = kindOf(event);
   }
+
+  // The sign-in ended while somebody types: what stands in the forms waits on the server, then the whole page leaves.
+  const isTyped = (field) => {
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.options) return [...field.options].some((option) => option.selected !== option.defaultSelected);
+    return field.type !== "hidden" && "defaultValue" in field && field.value !== field.defaultValue;
+  };
+  const typedForms = () => [...document.forms].filter((form) => form.method === "post" && [...form.elements].some(isTyped));
+  function written(form) {
+    const secret = new Set([...form.elements].filter((field) => field.type === "password").map((field) => field.name));
+    const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !secret.has(name));
+    return { action: new URL(form.action).pathname, fields };
+  }
+  async function leave(login, forms) {
+    const token = forms[0].elements.csrf_token;
+    const body = JSON.stringify({ page: location.pathname + location.search, token: token ? token.value : "", forms: forms.map(written) });
+    try {
+      const answer = await fetch("/signed-out", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      location.href = (await answer.json()).login;
+    } catch {
+      location.href = login;
+    }
+  }
+  let leaving = false;
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const login = event.detail.xhr.status === 401 && event.detail.xhr.getResponseHeader("HX-Redirect");
+    const forms = login && event.detail.requestConfig.verb === "get" ? typedForms() : [];
+    if (!forms.length && !leaving) return;
+    event.preventDefault();
+    if (!leaving) { leaving = true; leave(login, forms); }
+  });
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (isPoll(event.detail.elt) && document.hidden) event.preventDefault();

@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app import create_app
+from app.cli.reconcile import reconcile
 from app.cli.sync import sync
 from app.config import Settings
 from app.db import ALL_DEALERSHIPS, reading, unit_of_work
@@ -188,3 +189,17 @@ def test_applying_waits_for_no_other_run(app: Flask, place: Dealership) -> None:
     result = app.test_cli_runner().invoke(sync, arguments)
     assert result.exit_code == 1
     assert f"Run {active.id} is at work" in result.stderr
+
+
+def test_a_reconciliation_is_a_run_of_its_own_mode_and_follows_no_sync(
+    app: Flask, place: Dealership, queue: WorkingQueue
+) -> None:
+    arguments = ["--dealership", "harbour", "--stream", "leads", "--wait", "--json"]
+    result = app.test_cli_runner().invoke(reconcile, arguments)
+    summary = json.loads(result.stdout)
+    assert (result.exit_code, summary["kind"], summary["mode"]) == (0, "leads", "reconcile")
+    with app.app_context():
+        at_work = run_rows.run(place, "running")
+    refused = app.test_cli_runner().invoke(reconcile, ["--dealership", "harbour", "--wait"])
+    assert refused.exit_code == 1
+    assert f"Run {at_work.id} is at work" in refused.stderr

@@ -13,7 +13,15 @@ from app.db import unit_of_work
 from app.models import Dealership, SyncRun, User
 from app.simulator import account_number
 from tests import factories
-from tests.e2e import customer_rows, kills, lead_rows, people, trust_rows
+from tests.e2e import (
+    customer_rows,
+    difference_rows,
+    kills,
+    lead_rows,
+    people,
+    problem_rows,
+    trust_rows,
+)
 from tests.e2e.kills import ENDED
 from tests.e2e.numbers import next_number
 from tests.e2e.people import Place
@@ -29,6 +37,7 @@ COLLEAGUE = "a.colleague.with.a.rather.long.address@showroom.example"
 VARIANTS = {
     "runs.show": ("?tab=created", "?tab=failed", "?tab=unchanged"),
     "history.index": ("?status=failed", "?type=stock", "?type=leads&direction=outbound"),
+    "search.index": ("?q=nothing-is-called-so", "?q=a&all=1"),
     "vehicles.index": ("?q=nothing-is-called-so", "?lifecycle=listed"),
     "customers.index": ("?q=nothing-is-called-so",),
     "customer_merge.index": ("?tab=merged",),
@@ -41,7 +50,14 @@ VARIANTS = {
     "leads.index": ("?tab=all", "?tab=unsent", "?q=nothing-is-called-so"),
     "leads.one": ("?tab=timeline", "?tab=source"),
     "lead_edit.new": ("?vehicle={vehicle_id}",),
+    "reconciliation.index": ("?status=listed", "?status=resolved", "?stream=leads"),
+    "differences.ask": (
+        "?action=take&select=ticked&id={difference_id}",
+        "?action=ignore&select=all&expected=4",
+    ),
     "lead_edit.ask_to_send": ("?all=1",),
+    "dashboard.index": ("?whole=1",),
+    "problems.index": ("?tab=snoozed", "?tab=resolved"),
 }
 # Pages that answer with something else when their rows are missing: they must not slip through.
 NEVER_MISSING = (
@@ -52,6 +68,9 @@ NEVER_MISSING = (
     "customers.edit",
     "customers.index",
     "customers.one",
+    "differences.ask",
+    "differences.change_list",
+    "differences.one",
     "duplicates.ask_unmerge",
     "duplicates.pair",
     "duplicates.preview",
@@ -65,7 +84,9 @@ NEVER_MISSING = (
     "mapping.index",
     "mapping.version",
     "outside.index",
+    "problems.one",
     "quality.index",
+    "reconciliation.index",
     "conflicts.ask_conflicts",
     "review.ask_held",
     "conflicts.conflict",
@@ -110,6 +131,8 @@ def showroom(stack: Stack) -> Showroom:
     stack.simulator.scenario("normal", account=account)
     lead_rows.leads(stack, full)
     customer_rows.customers(stack, full)
+    problem_rows.problems(stack, full)
+    difference_rows.differences(stack, full)
     preview = trust_rows.afterwards(stack, full)
     empty = people.place(stack, "empty", account=None)
     with stack.app.app_context():
@@ -132,6 +155,8 @@ def _ids(stack: Stack, place: Place) -> dict[str, int]:
         trust_rows.ids(place)
         | lead_rows.ids(place)
         | customer_rows.ids(place)
+        | problem_rows.ids(place)
+        | difference_rows.ids(place)
         | {
             "run_id": select(SyncRun.__table__.c.id).where(doubtful, SyncRun.mode == "sync"),
             "user_id": select(User.__table__.c.id).where(User.email == COLLEAGUE),

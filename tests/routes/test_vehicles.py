@@ -219,7 +219,7 @@ def test_the_number_of_queries_does_not_grow(
     before = [queries(path) for path in paths]
     grow(12)
     assert [queries(path) for path in paths] == before
-    assert max(before) <= 16
+    assert max(before) <= 17
 
 
 def test_the_detail_shows_every_field_with_its_label(

@@ -8,8 +8,10 @@ they are and in the spellings that programs give them.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -182,6 +184,17 @@ def every_page(app: Flask, place: Dealership, ids: dict[str, int]) -> Iterator[s
     assert seen > 10
 
 
+def bundle(app: Flask, place: Dealership, run_id: int) -> str:
+    """Everything in the support bundle of a run, as the system role gets it."""
+    with app.app_context():
+        client = factories.sign_in(app.test_client(), factories.user(is_system=True))
+    answer = client.post(f"/d/{place.slug}/runs/{run_id}/support")
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as found:
+        parts_of = [f"{name}\n{found.read(name).decode()}" for name in found.namelist()]
+    assert len(parts_of) > 5
+    return "\n".join(parts_of)
+
+
 def sync(app: Flask, client: FlaskClient, admin: dict[str, str]) -> int:
     """A whole run: started over the API, queued in Redis, worked on here."""
     started = client.post(f"{API}/sync/stock", headers=admin)
@@ -244,6 +257,8 @@ def test_secrets_are_found_nowhere(
     ids = {"run_id": run_id, "vehicle_id": vehicle_id, "credential_id": 1}
     pages = list(every_page(app, place, ids))
     assert any("EasyCars Settings" in page for page in pages)
+    bundled = bundle(app, place, run_id)
+    assert "GetAdvertisementStocks" in bundled
 
     told = capfd.readouterr()
     log = told.out + told.err
@@ -255,6 +270,7 @@ def test_secrets_are_found_nowhere(
     assert leaks("\n".join([answer.text + str(answer.headers) for answer in answers])) == set()
     assert leaks("\n".join(crashes)) == set()
     assert leaks("\n".join(pages)) == set()
+    assert leaks(bundled) == set()
     assert leaks(in_database(settings.database_url)) == set()
     assert leaks(in_redis(str(settings.redis_url))) == set()
     assert leaks(in_files(settings.instance)) == set()

@@ -330,6 +330,7 @@ def test_a_run_keeps_its_calls():
     assert kept[2]["bytes"] == len(stock_answer("1"))
     assert kept[2].keys() == {
         "at", "method", "path", "status", "code", "duration_ms", "attempt", "bytes",
+        "content_type",
     }  # fmt: skip
     assert CANARY not in repr(kept)
 

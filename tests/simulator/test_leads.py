@@ -254,3 +254,11 @@ def test_leads_of_the_vendor_s_side(caller: Caller) -> None:
     assert caller.simulator.leads()["leads"][0]["LeadStatus"] == 60
     foreign = caller.simulator.leads("create", client_id=SECOND_CLIENT_ID)["created"]
     assert caller.lead("GetLeadDetail", LeadNumber=foreign[0])["Code"] == 7
+
+
+def test_a_hidden_lead_stays_at_the_vendor_and_cannot_be_read(caller: Caller) -> None:
+    number = create(caller)["LeadNumber"]
+    assert caller.lead("GetLeadDetail", LeadNumber=number)["Code"] == 0
+    caller.simulator.leads("hide", lead_number=number)
+    assert caller.lead("GetLeadDetail", LeadNumber=number)["Code"] == 7
+    assert [lead["LeadNumber"] for lead in caller.simulator.leads()["leads"]] == [number]

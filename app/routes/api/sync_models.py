@@ -41,7 +41,9 @@ class LogQuery(PageQuery):
     sync_type: Literal["Stock", "Lead"] | None = None
     status: Status | None = None
     q: PlainText | None = Field(
-        None, max_length=200, description="Run id, stock number, VIN or rego"
+        None,
+        max_length=200,
+        description="Run id, reference, stock number, VIN, rego, lead number or mail address",
     )
     from_: Day | None = Field(None, alias="from")
     to: Day | None = None

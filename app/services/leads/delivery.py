@@ -19,13 +19,14 @@ from sqlalchemy.orm import Session
 from app.db import ALL_DEALERSHIPS, reading, unit_of_work
 from app.log import get_logger
 from app.models import Lead, SyncItem, SyncRun
-from app.services import outbox
+from app.services import conflict_mail, outbox
 from app.services.errors import CredentialsRejected, HubError, NotConfigured, OutcomeUnknown
 from app.services.http_failures import CircuitOpen
 from app.services.leads import outbound, quotations, sending
 from app.services.leads.job import SETTLING, Sent
 from app.services.leads.sending import Means
 from app.services.outbox import Message
+from app.services.problems import run_causes
 from app.services.sync import runs
 
 log = get_logger(__name__)
@@ -40,6 +41,8 @@ REFUSED_S: Final = 600.0
 RESTING: Final = "EasyCars is not answering."
 FAULTS_BEFORE_GIVING_UP: Final = 8
 COUNTERS: Final = {"create": "created", "update": "updated", "refuse": "failed"}
+# Before our lead's id, in the rows of a delivery.
+SENT_LEAD: Final = "lead-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ def deliver(dealership_id: int, open_way: Open, means: Means, limit: int = AT_ON
     finally:
         if done.sent:
             _tell(dealership_id, done, means)
+        else:
+            _tell_conflicts(dealership_id, done, means)
     return done
 
 
@@ -145,6 +150,8 @@ def _wait(message: Message, exc: HubError, means: Means, done: Delivered) -> boo
         )  # fmt: skip
         if message.kind == sending.KIND:
             _say_why(session, int(message.payload["lead"]), words)
+        if isinstance(exc, CredentialsRejected):
+            run_causes.refused(session, run_causes.DELIVERIES, words, now)
     log.warning("lead_waits", message_id=message.id, attempt=message.attempts, code=exc.code)
     return False
 
@@ -217,6 +224,15 @@ def _tell(dealership_id: int, done: Delivered, means: Means) -> None:
             _words(counts, done.stopped_by),
         )  # fmt: skip
         session.add_all(_items(run, done.sent, now))
+        conflict_mail.adopt(session, run)
+        conflict_mail.tell(session, run, now)
+        if counts["created"] or counts["updated"]:
+            run_causes.let_in(session, run_causes.DELIVERIES, now, "Leads were sent again.")
+
+
+def _tell_conflicts(dealership_id: int, done: Delivered, means: Means) -> None:
+    with unit_of_work(dealership_id) as session:
+        conflict_mail.tell_delivery(session, dealership_id, done.started_at, means.clock.now())
 
 
 def _words(counts: dict[str, int], stopped_by: str | None) -> str:
@@ -230,7 +246,7 @@ def _items(run: SyncRun, sent: list[Sent], now: datetime) -> list[SyncItem]:
     last = {one.lead_id: one for one in sent}
     return [
         SyncItem(
-            dealership_id=run.dealership_id, run_id=run.id, external_id=f"lead-{one.lead_id}",
+            dealership_id=run.dealership_id, run_id=run.id, external_id=f"{SENT_LEAD}{one.lead_id}",
             label=one.label[:300], action=one.action, entity_id=one.lead_id,
             after=dict(one.after) or None, reason=one.reason, created_at=now,
         )

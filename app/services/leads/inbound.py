@@ -115,7 +115,7 @@ def _compare(
     here, _ = as_sent(lead_values(lead), {})
     there = told(draft, link.agreed)
     owner = policy.read(session).owner
-    compared = three_way.compare(link, here, there, owner, _final(lead, there))
+    compared = three_way.compare(link, here, there, owner, final(lead, there))
     before = {name: getattr(lead, name) for name in compared.taken}
     three_way.settle(session, link, compared, here, there, now=now, run_id=run_id)
     _write(lead, compared.taken, now)
@@ -125,7 +125,7 @@ def _compare(
     return _reading(lead, compared, person, before, draft), is_ours_to_send
 
 
-def _final(lead: Lead, there: Mapping[str, Any]) -> frozenset[str]:
+def final(lead: Lead, there: Mapping[str, Any]) -> frozenset[str]:
     """A lead deleted here is never undeleted, and neither is one deleted there (row 167)."""
     is_final = lead.status == "deleted" and there.get("status") != "deleted"
     return frozenset({"status"}) if is_final else frozenset()

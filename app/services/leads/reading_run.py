@@ -19,12 +19,14 @@ from sqlalchemy.orm import Session
 
 from app.db import reading, unit_of_work
 from app.models import StreamState, SyncItem, SyncRun
-from app.services import credentials
+from app.services import conflict_mail, credentials
 from app.services.errors import LeaseLost, RequestRefused
 from app.services.leads import choosing, inbound, linking, policy
 from app.services.leads.answer import Reading
 from app.services.leads.sending import Means
+from app.services.problems import run_causes
 from app.services.providers.easycars.lead_api import LeadApi
+from app.services.reconciliation import keeping
 from app.services.sync import registry, runs
 from app.services.sync.connection import Connection, scope_of
 from app.services.sync.heart import Heart
@@ -204,8 +206,12 @@ def _finish(course: Course, journal: Journal) -> None:
         outcome.extra["total"] = run.done
         if not runs.finish(session, course.lease, outcome, course.now):
             raise LeaseLost("Another worker took this run over.", run_id=run.id)
-        if not course.asked:
+        if course.asked:
+            keeping.close_arrived(session, course.lease.dealership_id, run.id, course.now)
+        else:
             _remember(session, course, run)
+        run_causes.after_run(session, run.id, course.now)
+        conflict_mail.tell(session, run, course.now)
 
 
 def _outcome(run: SyncRun, course: Course) -> Outcome:

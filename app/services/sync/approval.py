@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.models import SyncItem, SyncRun
 from app.services.errors import NotAllowed
+from app.services.sync import opening
 from app.services.sync.plan import Verb
 
 VALID_FOR: Final = timedelta(hours=24)
@@ -154,6 +155,7 @@ def newest(db: Session, stream: str, before: int | None = None) -> SyncRun | Non
         SyncRun.mode == "sync",
         SyncRun.completed_at.is_not(None),
         SyncRun.status.not_in(DID_NOT_LOOK),
+        opening.took_all(),
     )
     if before is not None:
         query = query.where(SyncRun.id < before)

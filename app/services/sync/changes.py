@@ -129,7 +129,7 @@ def plan_rows(
         link = matcher.link_of(read.draft)
         record = existing.get(link.external_id) if link else None
         if record is None:
-            changes.append(_plan_new(read.draft, read.row, matcher, guards, terms))
+            changes.append(plan_new(read.draft, read.row, matcher, guards, terms))
         elif record.excluded:
             changes.append(leave_alone(read.draft.external_id, read.draft.label))
         else:
@@ -137,7 +137,7 @@ def plan_rows(
     return changes
 
 
-def _plan_new(draft: Draft, row: Row, matcher: Matcher, guards: Guards, terms: Terms) -> Change:
+def plan_new(draft: Draft, row: Row, matcher: Matcher, guards: Guards, terms: Terms) -> Change:
     values, odd = clean_new(draft.values, guards.limits)
     warnings = [*draft.warnings, *odd]
     if twin := matcher.hand_made.twin_of(values):
@@ -161,7 +161,7 @@ def _plan_known(
         return Change(
             draft.external_id, draft.label, decision, draft, row, record, spelling_only=True
         )
-    full = _completed(draft, record)
+    full = completed(draft, record)
     decision = decide(
         record.agreed,
         record.local,
@@ -172,7 +172,7 @@ def _plan_known(
         since=terms.since,
     )
     judged = guards.judge(draft.external_id, decision, record.local)
-    decision = _with_photos(judged, full, record)
+    decision = with_photos(judged, full, record)
     return Change(draft.external_id, draft.label, decision, full, row, record, draft.warnings)
 
 
@@ -183,7 +183,7 @@ def _is_as_before(row: Row, record: Existing, stream: Stream, terms: Terms) -> b
     return stream.same_content(record.raw, row.raw)
 
 
-def _completed(draft: Draft, record: Existing) -> Draft:
+def completed(draft: Draft, record: Existing) -> Draft:
     """What cannot be read, and names that the row does not have at all, say nothing about the
     vehicle: what was agreed stays. A name that is there and empty is an answer."""
     absent = _absent_fields(draft.absent)
@@ -211,7 +211,7 @@ def _own_name(name: str) -> str:
     return found.name if found else name
 
 
-def _with_photos(decision: Decision, draft: Draft, record: Existing) -> Decision:
+def with_photos(decision: Decision, draft: Draft, record: Existing) -> Decision:
     """New, gone or reordered photo addresses are a change that the run tells of."""
     old, new = record.photo_urls, list(draft.photo_urls)
     if old == new or decision.verb is Verb.HOLD:

@@ -99,6 +99,8 @@ class Collected:
     numbers: Counter[str] = field(default_factory=Counter)
     unidentified: int = 0
     warnings: list[str] = field(default_factory=list)
+    # The only numbers that the run is about; None: all of them.
+    wanted: Set[str] | None = None
 
     def restart(self) -> None:
         """The connection broke and the provider asks again: forget what came so far."""
@@ -117,7 +119,15 @@ class Collected:
     def unchanged(self, already: Set[str]) -> int:
         """Known to the byte and listed, without those that the run told of by an item."""
         back = {link.external_id for link in self.returned}
-        return len(self.equal - back - already)
+        equal = self.equal if self.wanted is None else self.equal & self.wanted
+        return len(equal - back - already)
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the feed the run is about."""
+        if self.wanted is None:
+            return self.total
+        return self.spool.count + len(self.equal & self.wanted)
 
 
 def collect(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -34,6 +34,29 @@ def applied(run: SyncRun, provider_warnings: list[str], held: Holding, left_alon
             f"{'it was' if left_alone == 1 else 'they were'}; the reasons are under Failed."
         )
     return _told(run, first, run.failed - left_alone, provider_warnings, held)
+
+
+def of_some(
+    run: SyncRun, provider_warnings: list[str], held: Holding, wanted: int, there: int
+) -> Outcome:
+    """The ending of a sync of some records; `there`: how many of the `wanted` the feed has."""
+    first = f"Looked at {_vehicles(wanted)} only. " + (_counts_sentence(run) if there else "")
+    if gone := wanted - there:
+        are = "is" if gone == 1 else "are"
+        first = f"{first.rstrip()} {_vehicles(gone)} {are} not in the feed any more."
+    outcome = _told(run, first.rstrip(), run.failed, provider_warnings, held)
+    return outcome if there else replace(outcome, status="warning")
+
+
+def accepted(run: SyncRun, provider_warnings: list[str]) -> Outcome:
+    """The ending of a sync that took what a reconciliation showed."""
+    counts = ((run.created, "created"), (run.updated, "updated"), (run.unchanged, "alike already"))
+    parts = [f"{count} {word}" for count, word in counts if count]
+    first = f"Of {_vehicles(run.total or 0)} that the reconciliation showed: "
+    return _told(
+        run, f"{first}{', '.join(parts) or 'none was taken'}.", run.failed, provider_warnings,
+        Holding(),
+    )  # fmt: skip
 
 
 def previewed(run: SyncRun, provider_warnings: list[str], held: Holding) -> Outcome:
@@ -174,6 +197,13 @@ def remember(db: Session, target: Target, run: SyncRun, seen: Seen) -> None:
         state.listed = _listed(db, target)
     if is_newest:
         _note_on_credential(db, target, run, seen)
+
+
+def count_listed(db: Session, target: Target) -> None:
+    """After a sync of some records, which says nothing else about where the stream stands."""
+    state = stream_state(db, target)
+    if state is not None:
+        state.listed = _listed(db, target)
 
 
 def _note_on_credential(db: Session, target: Target, run: SyncRun, seen: Seen) -> None:

@@ -14,23 +14,31 @@ from typing import Final
 
 from app.db import ALL_DEALERSHIPS, db, is_collision, reading, unit_of_work
 from app.log import bound, get_logger
-from app.services import feed_questions, schedule_pause, sync_mail
+from app.services import conflict_mail, feed_questions, schedule_pause, sync_mail
 from app.services.errors import CredentialsRejected, HubError, LeaseLost, RunCancelled
-from app.services.sync import runs, stopping, undo, ways
+from app.services.problems import run_causes
+from app.services.reconciliation import accepting, vehicles
+from app.services.sync import runs, some, stopping, undo, ways
 from app.services.sync.heart import Heart
-from app.services.sync.opening import APPLIES
+from app.services.sync.opening import ACCEPTS, APPLIES, SOME
 from app.services.sync.runs import Lease, Outcome
-from app.services.sync.work import End, Journal, Ports, Way, Work, prepare
+from app.services.sync.work import End, Journal, OwnWay, Ports, Way, Work, prepare
 
 log = get_logger(__name__)
 APPLY: Final = "apply"
+TAKE: Final = "take"
+ACCEPT: Final = "accept"
 # How often a run begins again because it and somebody's act waited for each other's rows.
 COLLISIONS: Final = 3
-# Mode → what a run of it does. An apply is a sync whose scope names the preview.
+# Mode → what a run of it does. An apply is a sync whose scope names the preview, a take one whose
+# scope names records; an accept takes what a reconciliation showed of them.
 WAYS: Final[Mapping[str, Way]] = {
     "sync": ways.sync,
     "preview": ways.look,
     APPLY: ways.apply_preview,
+    TAKE: some.take,
+    ACCEPT: accepting.accept,
+    "reconcile": vehicles.look_at_all,
     "remap": ways.remap,
     "undo": undo.undo,
 }
@@ -89,18 +97,31 @@ def _finish(lease: Lease, outcome: Outcome, ports: Ports, journal: Journal) -> N
         ended = runs.finish(session, lease, outcome, now)
         if outcome.error_code == CredentialsRejected.code and journal.counts:
             schedule_pause.after_refusals(session, lease.dealership_id, now)
+        if ended:
+            run_causes.after_run(session, lease.run_id, now)
     log.info("run_finished", status=outcome.status, code=outcome.error_code, ours=ended)
 
 
 def _run(lease: Lease, ports: Ports, journal: Journal) -> None:
     with Heart(db.engine, lease, ports.clock) as heart:
-        own_way = ports.own_ways.get(_stream_of(lease))
+        own_way = _own_way(lease, ports)
         if own_way is not None:
             own_way(lease, ports, heart, journal)
             return
         work = prepare(lease, ports, heart, journal)
-        way = WAYS[APPLY if APPLIES in work.scope else work.mode]
-        _conclude(work, way(work), journal)
+        _conclude(work, _way(work)(work), journal)
+
+
+def _own_way(lease: Lease, ports: Ports) -> OwnWay | None:
+    with reading(lease.dealership_id) as session:
+        run = runs.get(session, lease.run_id)
+        return ports.own_ways.get((run.stream, run.mode))
+
+
+def _way(work: Work) -> Way:
+    if work.mode == "sync" and SOME in work.scope:
+        return WAYS[ACCEPT if ACCEPTS in work.scope else TAKE]
+    return WAYS[APPLY if APPLIES in work.scope else work.mode]
 
 
 def _stream_of(lease: Lease) -> str:
@@ -114,9 +135,11 @@ def _conclude(work: Work, end: End, journal: Journal) -> None:
         run = runs.get(session, work.lease.run_id)
         outcome = end(session, run)
         outcome.extra |= journal.as_columns()
-        if work.mode != "preview":
+        if work.mode not in ("preview", "reconcile"):
             feed_questions.record(session, work.target, work.noticed, work.now)
         if not runs.finish(session, work.lease, outcome, work.now):
             raise LeaseLost("Another worker took this run over.", run_id=run.id)
         sync_mail.tell(session, run, outcome.message, work.now)
+        conflict_mail.tell(session, run, work.now)
+        run_causes.after_run(session, run.id, work.now)
     log.info("run_finished", status=outcome.status, code=outcome.error_code, ours=True)

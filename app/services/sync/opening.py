@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, Text, cast, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,11 @@ MANUAL_WINDOW = timedelta(hours=1)
 APPLIES: Final = "applies"
 # In a lead run's scope: the numbers of the only leads that it reads.
 NUMBERS: Final = "numbers"
+# In a stock run's scope: the only records that it takes: a list of numbers, or {"failed_of": the
+# run whose failed records they are}.
+SOME: Final = "some"
+# Beside SOME in a stock run's scope: it takes the differences of a reconciliation that name it.
+ACCEPTS: Final = "accepts"
 FETCHING: Final = ("sync", "preview", "reconcile")
 
 
@@ -94,6 +99,11 @@ def open_run(  # noqa: PLR0913 - one keyword for each fact of the run
 def is_asking(mode: str, scope: Mapping[str, Any]) -> bool:
     """Whether a run of this mode and scope speaks with the provider."""
     return mode in FETCHING and APPLIES not in scope
+
+
+def took_all() -> ColumnElement[bool]:
+    """Runs that looked at the whole feed, not at some records of it."""
+    return ~cast(SyncRun.scope, Text).contains(f'"{SOME}":', autoescape=True)
 
 
 def _credential_id(db: Session, dealership_id: int, provider: str) -> int | None:

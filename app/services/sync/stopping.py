@@ -8,6 +8,7 @@ from app.services.sync.runs import Outcome
 BEGIN_AGAIN = "Start it again; if it fails again, give us the reference number."
 STAYS = {
     "preview": "Nothing was changed.",
+    "reconcile": "Nothing was changed; the differences of before stand as they were.",
     "undo": "What was put back until then stays so.",
     "remap": "What was changed until then stays.",
 }
@@ -15,7 +16,12 @@ UNHARMED = {
     "stock": "No vehicle was removed because of this.",
     "leads": "No lead was lost because of this.",
 }
-NOUNS = {"preview": "preview", "undo": "undo", "remap": "mapping run"}
+NOUNS = {
+    "preview": "preview",
+    "reconcile": "reconciliation",
+    "undo": "undo",
+    "remap": "mapping run",
+}
 
 
 def cancelled(mode: str) -> Outcome:

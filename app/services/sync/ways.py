@@ -35,7 +35,7 @@ def sync(work: Work) -> End:
     """EasyCars' answer, written here."""
     with Spool() as spool:
         collected = Collected(spool)
-        _fetch(work, collected)
+        fetch(work, collected)
         held = _decide(work, collected)
     return partial(_end_sync, work, collected.warnings, held)
 
@@ -49,7 +49,7 @@ def look(work: Work) -> End:
     with Spool() as spool:
         collected = Collected(spool)
         if not (work.lease.attempt > 1 and answers.recall(work, work.lease.run_id, collected)):
-            _fetch(work, collected)
+            fetch(work, collected)
             answers.keep(work, collected)
         held = _decide(work, collected)
     return partial(_end_preview, collected.warnings, held)
@@ -76,7 +76,7 @@ def remap(work: Work) -> End:
     with Spool() as spool:
         collected = Collected(spool)
         remapping.from_store(work, collected)
-        _compare(work, collected)
+        compare(work, collected)
         remapping.forget_digests(work)
     return lambda session, run: ending.remapped(run, holding(session, run, None))
 
@@ -84,9 +84,11 @@ def remap(work: Work) -> End:
 # -- The path that they share --------------------------------------------------------------------
 
 
-def _fetch(work: Work, collected: Collected) -> None:
+def fetch(work: Work, collected: Collected, *, keep_all: bool = False) -> None:
+    """Asks the provider for the whole stream and sorts what comes; `keep_all`: rows that are known
+    to the byte are kept to be looked at like the others."""
     progress(work, phase="fetching")
-    known = {link.content_hash: link for link in work.known}
+    known = {} if keep_all else {link.content_hash: link for link in work.known}
     shown_at = work.now
     with work.ports.connect(work.connection) as api:
         for total in collect(work.target.stream, api, work.connection.ask, known, collected):
@@ -98,27 +100,28 @@ def _fetch(work: Work, collected: Collected) -> None:
 
 def _decide(work: Work, collected: Collected) -> str | None:
     """Everything from the whole answer on; returns why removals were held, or None."""
-    _compare(work, collected)
+    compare(work, collected)
     restore(work, collected)
     return remove(work, collected)
 
 
-def _compare(work: Work, collected: Collected) -> None:
+def compare(work: Work, collected: Collected) -> None:
+    """Decides the collected rows, batch by batch, and does with them what the mode asks for."""
     equal = collected.unchanged(work.already) + work.quietly
-    progress(work, phase="applying", total=collected.total, unchanged=equal)
+    progress(work, phase="applying", total=collected.rows, unchanged=equal)
     if not collected.spool.count:
         return
-    matcher, stream = _matcher(work, collected), work.target.stream
-    for reads in _reads(work, collected):
+    matcher, stream = matcher_of(work, collected), work.target.stream
+    for reads in read_batches(work, collected):
         with batch(work) as (session, adds, _):
-            links = _links_of(reads, matcher)
+            links = links_of(reads, matcher)
             existing = load_existing(session, stream, work.dealership_id, links)
             work.noticed.look(reads, existing.values(), collected.total)
             changes = plan_rows(reads, existing, matcher, stream, work.guards, work.terms)
             adds.update(write(session, work, changes))
 
 
-def _reads(work: Work, collected: Collected) -> Iterator[list[Read]]:
+def read_batches(work: Work, collected: Collected) -> Iterator[list[Read]]:
     """Batches of read rows; the next is read while PostgreSQL writes. SQLite writes in our own
     process and lets go of the interpreter for each row: there a second thread is a brake."""
     reads = (
@@ -128,12 +131,12 @@ def _reads(work: Work, collected: Collected) -> Iterator[list[Read]]:
     return one_ahead(reads) if db.engine.dialect.name == "postgresql" else reads
 
 
-def _links_of(reads: Sequence[Read], matcher: Matcher) -> list[int]:
+def links_of(reads: Sequence[Read], matcher: Matcher) -> list[int]:
     links = (matcher.link_of(read.draft) for read in reads if read.draft is not None)
     return [link.link_id for link in links if link is not None]
 
 
-def _matcher(work: Work, collected: Collected) -> Matcher:
+def matcher_of(work: Work, collected: Collected) -> Matcher:
     present = collected.present
     vanished = {link.entity_id: link for link in work.known if link.external_id not in present}
     with reading(work.dealership_id) as session:

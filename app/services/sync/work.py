@@ -50,8 +50,8 @@ class Ports:
     open_connection: Callable[[Session, SyncRun], Connection]
     after_sync: Callable[[Session, int, int], dict[str, Any]]
     batch_size: int = 1000
-    # Stream → how a run of it goes, for streams that have no list to compare.
-    own_ways: Mapping[str, OwnWay] = field(default_factory=dict)
+    # Stream and mode → how such a run goes, for streams that have no list to compare.
+    own_ways: Mapping[tuple[str, str], OwnWay] = field(default_factory=dict)
 
 
 def write_now(work: Work, session: Session, changes: Sequence[Change]) -> Counter[str]:
@@ -128,6 +128,7 @@ class Journal:
             },
             "response_summary": {
                 "bytes": sum(call.get("bytes") or 0 for call in calls),
+                "count": len(calls),
                 "calls": calls[-CALLS_KEPT:],
             },
         }

@@ -17,6 +17,7 @@ from app.simulator.showroom.photos import MODES
 from app.simulator.world import World
 
 Options = Mapping[str, Any]
+ANOTHER_CLIENT = "another-client"
 
 
 class BadOption(ValueError):
@@ -193,9 +194,20 @@ def change_lead(world: World, options: Options) -> dict[str, Any]:
     return {"changed": [lead.number]}
 
 
+def hide_lead(world: World, options: Options) -> dict[str, Any]:
+    """lead_number: belongs to another connection from now on, so that this one cannot read it."""
+    desk = world.dealer(account_of(options)).desk
+    lead = desk.leads.get(text(options, "lead_number"))
+    if lead is None:
+        raise BadOption(f"There is no lead {options['lead_number']}.")
+    lead.client_id = ANOTHER_CLIENT
+    return {"changed": [lead.number]}
+
+
 LEAD_OPERATIONS: dict[str, Callable[[World, Options], dict[str, Any]]] = {
     "create": new_leads,
     "update": change_lead,
+    "hide": hide_lead,
 }
 
 

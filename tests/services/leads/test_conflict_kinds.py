@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.db import reading, unit_of_work
 from app.models import Conflict, Customer, ExternalLink, Lead, LeadEvent
 from app.services import conflict_resolving, conflicts
-from app.services.conflict_resolving import Choice
+from app.services.conflict_settling import Choice
 from app.services.errors import InputInvalid
 from app.services.leads import conflict_kinds
 from app.services.leads.input import Unreadable

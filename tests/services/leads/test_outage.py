@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from app.models import OutboxMessage
+from app.models import OutboxMessage, Problem
+from app.services.leads.delivery import REFUSED_S
 from tests.services.leads.rig import Desk
 
 pytestmark = [pytest.mark.simulator, pytest.mark.usefixtures("any_database")]
@@ -78,3 +79,24 @@ def by_id(row: OutboxMessage) -> int:
 
 def attempts(desk: Desk) -> int:
     return sum(row.attempts for row in desk.rows(OutboxMessage) if row.kind == "lead")
+
+
+def test_refused_credentials_are_one_problem_until_both_ways_are_open_again(desk: Desk) -> None:
+    desk.save()
+    desk.send()
+    desk.simulator.scenario("refused-account", account=desk.account)
+    desk.save(email="late@example.com", mobile=None)
+    desk.send()
+    desk.clock.pass_(HOUR_S)
+    desk.read()
+    [problem] = desk.rows(Problem)
+    assert (problem.cause, problem.times) == ("easycars-refused", 2)
+    assert {one["of"] for one in problem.records} == {"lead deliveries", "lead sync"}
+    desk.simulator.normal()
+    desk.clock.pass_(REFUSED_S + 1)
+    desk.send()
+    [problem] = desk.rows(Problem)
+    assert [one["of"] for one in problem.records] == ["lead sync"]
+    assert problem.is_open
+    desk.read()
+    assert [one.is_open for one in desk.rows(Problem)] == [False]
