@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from app import simulator
-from bench import leads, memory, photos, report, stock, trust
+from bench import leads, memory, pages, photos, report, stock, trust
 from bench.measure import Figure
 from bench.stage import DATABASES, Stage, stages
 
@@ -35,7 +35,9 @@ ONCE: dict[str, Line] = {
     "leads-out": leads.out,
     "leads-in": leads.back,
 }
-LINES = (*BY_SIZE, *ONCE)
+# Several figures of one preparation.
+MANY: dict[str, Callable[[Stage, int, int], Iterator[Figure]]] = {"pages": pages.under_load}
+LINES = (*BY_SIZE, *ONCE, *MANY)
 
 
 def main(arguments: Sequence[str] | None = None, results: Path = RESULTS) -> list[Figure]:
@@ -71,6 +73,8 @@ def _measure(asked: argparse.Namespace) -> Iterator[Figure]:
                     yield BY_SIZE[line](stage, size, asked.rounds)
             for line in (name for name in ONCE if name in asked.lines):
                 yield ONCE[line](stage, largest, asked.rounds)
+            for line in (name for name in MANY if name in asked.lines):
+                yield from MANY[line](stage, largest, asked.rounds)
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:

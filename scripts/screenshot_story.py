@@ -70,6 +70,7 @@ class Found:
     conflict: str
     pair: str
     lead: str
+    difference: str
 
 
 def play(page: Page, place: Place) -> Found:
@@ -94,11 +95,13 @@ def play(page: Page, place: Place) -> Found:
     _raise_price(page, place, updated, keep=True)
     _tell(place, "stock", {"operation": "change_prices", "percent": 4})
     preview = _preview(page, place)
+    _reconcile(page, place)
     return Found(
         run, preview, _with_photo(page, place), locked,
         conflict=_first(page, place, "review/conflicts", "#conflict-list th a"),
         pair=_first(page, place, "duplicates", "a:has-text('Compare')"),
         lead=leads[0],
+        difference=_first(page, place, "reconciliation", "#differences-table th a"),
     )  # fmt: skip
 
 
@@ -168,6 +171,14 @@ def _sync(page: Page, place: Place) -> str:
     address = _start(page, place, "#sync-now", "Warning")
     page.wait_for_selector("[data-testid=photos-line]:has-text(' new, ')")
     return address
+
+
+def _reconcile(page: Page, place: Place) -> None:
+    page.goto(place.at("reconciliation"))
+    """By the button, to the end of both comparisons."""
+    page.click("#reconcile-now")
+    page.wait_for_selector("#list-old")
+    page.wait_for_selector("#reconciliation-live[hx-trigger^='every 30s']")
 
 
 def _preview(page: Page, place: Place) -> str:

@@ -31,7 +31,7 @@ from tests import browsers
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "screenshots"
-SIZES = {"1440": (1440, 1000), "390": (390, 844)}
+SIZES = {"1440": (1440, 1000), "820": (820, 1000), "390": (390, 844), "320": (320, 700)}
 LOOKS = ("light", "dark")
 LIMIT_BYTES = 300_000
 COLOURS = (256, 128, 64)
@@ -42,6 +42,7 @@ DECODED = """Promise.all([...document.images]
     .map((image) => image.decode().catch(() => 0)))"""
 IN_SIGHT = "(it) => scrollTo(0, it.getBoundingClientRect().top + scrollY - 90)"
 EVERY = ("1440-light", "1440-dark", "390-light", "390-dark")
+ALL_EIGHT = tuple(f"{size}-{look}" for size in SIZES for look in LOOKS)
 WIDE = ("1440-light",)
 ON_THE_WAY = ("sign-in-1440-light", "connection-test-1440-light")
 
@@ -149,7 +150,7 @@ def shots_of(found: Found) -> list[Shot]:
     both = ("1440-light", "390-light")
     row = "[data-testid=run-rows] summary"
     return [
-        Shot("dashboard", "", EVERY),
+        Shot("dashboard", "", ALL_EIGHT),
         Shot("stock-sync", "sync/stock", EVERY),
         Shot("run", f"{found.run}?tab=updated", EVERY, opens=row),
         Shot("vehicles", "vehicles?sort=stock", EVERY),
@@ -160,7 +161,7 @@ def shots_of(found: Found) -> list[Shot]:
         Shot("undo", f"{found.run}/undo"),
         Shot("review", "review", ("1440-light", "1440-dark", "390-light")),
         Shot("held", "review/held"),
-        Shot("conflict", found.conflict, ("1440-light", "390-light")),
+        Shot("conflict", found.conflict, ALL_EIGHT),
         Shot("vehicle-padlock", found.locked, ("1440-light", "390-dark"), shows="#why-price_cents"),
         Shot("vehicle-edit", f"{found.locked}/edit", shows="#section-price", types="27990"),
         Shot("photos", f"{found.vehicle}/photos"),
@@ -172,7 +173,11 @@ def shots_of(found: Found) -> list[Shot]:
         Shot("leads", "leads", EVERY),
         Shot("lead", found.lead, both),
         Shot("lead-sync", "sync/leads"),
-        Shot("history", "history"),
+        Shot("history", "history", ALL_EIGHT),
+        Shot("problems", "alerts", ALL_EIGHT),
+        Shot("reconciliation", "reconciliation", ALL_EIGHT),
+        Shot("difference", found.difference, both),
+        Shot("search", "search?q=mazda", ALL_EIGHT),
         Shot("sync-settings", "settings/sync"),
         Shot("guards", "settings/sync", shows="#guards"),
         Shot("people", "settings/people"),
@@ -181,6 +186,7 @@ def shots_of(found: Found) -> list[Shot]:
 
 def _take(page: Page, place: Place, shot: Shot, look: str) -> str:
     page.goto(place.at(shot.address))
+    page.get_by_test_id("chart-loading").wait_for(state="detached")
     if shot.opens:
         page.locator(shot.opens).first.click()
     if shot.types:
