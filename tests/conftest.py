@@ -7,7 +7,6 @@ second time on SQLite. Every test has a database of its own, copied from one tha
 from __future__ import annotations
 
 import base64
-import gc
 import shutil
 import threading
 from collections import Counter
@@ -21,15 +20,19 @@ import pytest
 import stamina
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis
-from werkzeug.routing import Rule
 
 from app import create_app
 from app.config import Settings
 from app.ops.redis_server import RedisServer
 from app.secret import Secret
 from tests import browsers, servers
+from tests.savings import (  # noqa: F401 - fixtures for every test
+    garbage_by_file,
+    passwords_are_cheap,
+    rules_compiled_once,
+    templates_compiled_once,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -84,62 +87,6 @@ def no_outside_world() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def retries_without_pauses() -> None:
     stamina.set_testing(True, attempts=3, cap=True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def garbage_by_file() -> Iterator[None]:
-    """Every app is a heap of cycles, and looking through all of them again and again took a quarter
-    of the time. What survives a file is looked at no more."""
-    gc.disable()
-    yield
-    gc.collect()
-    gc.freeze()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def rules_compiled_once() -> Iterator[None]:
-    """Nine tenths of making an app is compiling the same 150 addresses again."""
-    known: dict[object, object] = {}
-    compiled = Rule._compile_builder
-
-    def once(self: Rule, append_unknown: bool = True) -> object:
-        facts = (self.rule, self.subdomain, self.host, repr(self.defaults), append_unknown)
-        if facts not in known:
-            known[facts] = compiled(self, append_unknown)
-        return known[facts]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", once)
-        yield
-
-
-class CompiledTemplates(BytecodeCache):
-    """Jinja's cache, in memory."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.known:
-            bucket.bytecode_from_string(self.known[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.known[bucket.key] = bucket.bytecode_to_string()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def templates_compiled_once() -> Iterator[None]:
-    """Every app has a Jinja of its own; compiling the same templates took half of a page's test."""
-    made, compiled = Flask.create_jinja_environment, CompiledTemplates()
-
-    def environment(app: Flask) -> object:
-        jinja = made(app)
-        jinja.bytecode_cache = compiled
-        return jinja
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Flask, "create_jinja_environment", environment)
-        yield
 
 
 @pytest.fixture(scope="session")

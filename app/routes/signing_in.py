@@ -51,7 +51,7 @@ limit_email = limiter.limit(
 def seconds_to_wait() -> int:
     """How long the limit that was just reached lasts."""
     limit = limiter.current_limit
-    return max(1, round(limit.reset_at - time.time())) if limit else 60
+    return max(1, int(limit.reset_at - time.time())) if limit else 60
 
 
 def checked(email: str, password: Secret) -> User | None:

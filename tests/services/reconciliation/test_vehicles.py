@@ -28,7 +28,16 @@ def numbers(place: Place) -> list[str]:
     assert place.sync().created == 12
     with reading(place.id) as db:
         query = select(ExternalLink.external_id).where(ExternalLink.stream == "stock")
-        return list(db.scalars(query.order_by(ExternalLink.id)))
+        found = list(db.scalars(query.order_by(ExternalLink.id)))
+    for number in found:
+        in_stock(place, number)
+    place.sync()
+    return found
+
+
+def in_stock(place: Place, number: str) -> None:
+    """The simulator lists a few of its vehicles as sold."""
+    place.at_easycars(number, StockStatus="In Stock")
 
 
 @pytest.fixture
@@ -55,6 +64,8 @@ def made(place: Place, numbers: list[str]) -> dict[str, Any]:
     place.at_easycars(excluded, Price=1)
     by_hand = vehicle(place.desk.place, source="Manual", stock_number="HAND1")
     added = place.stock("add", count=3)["added"]
+    for number in added:
+        in_stock(place, number)
     return {
         "price": price, "odometer": odometer, "colour": colour, "excluded": excluded,
         "dearer": was + 100_000, "gone": gone, "added": added, "by_hand": f"vehicle:{by_hand.id}",
