@@ -71,6 +71,7 @@ class Found:
     pair: str
     lead: str
     difference: str
+    problem: str
 
 
 def play(page: Page, place: Place) -> Found:
@@ -101,7 +102,8 @@ def play(page: Page, place: Place) -> Found:
         conflict=_first(page, place, "review/conflicts", "#conflict-list th a"),
         pair=_first(page, place, "duplicates", "a:has-text('Compare')"),
         lead=leads[0],
-        difference=_first(page, place, "reconciliation", "#differences-table th a"),
+        difference=_first(page, place, "reconciliation?kind=differing", "#differences-table th a"),
+        problem=_first(page, place, "alerts", "main a[href*='/alerts/']"),
     )  # fmt: skip
 
 
