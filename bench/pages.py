@@ -59,7 +59,7 @@ FROM ({numbers}) AS runs
 FILL_ITEMS = """
 INSERT INTO sync_item (dealership_id, run_id, external_id, label, action, created_at)
 SELECT :place, id, 'STOCK-' || ((id * 2 + k) % 20000), 'A vehicle', 'update', created_at
-FROM sync_run CROSS JOIN (SELECT 0 AS k UNION ALL SELECT 1) AS both
+FROM sync_run CROSS JOIN (SELECT 0 AS k UNION ALL SELECT 1) AS twice
 """
 
 

@@ -64,6 +64,7 @@ class SyncRun(TenantOwned, Base):
         Index(None, "dealership_id", "stream", "id"),
         Index(None, "dealership_id", "trigger", "id"),
         Index(None, "dealership_id", "direction", "id"),
+        Index(None, "dealership_id", "mode", "id"),
         Index(None, "dealership_id", "created_at", "id"),
         Index(None, "dealership_id", "request_id"),
         Index(None, "parent_id"),

@@ -34,6 +34,7 @@ POINTING = (
 FILTERS = (
     ("dealership_id", "created_at", "id"),
     ("dealership_id", "direction", "id"),
+    ("dealership_id", "mode", "id"),
     ("dealership_id", "trigger", "id"),
 )
 LEFT_OUT = sa.text("decision = 'kept' AND entity_id IS NULL")
