@@ -16,6 +16,7 @@ from app.services import duplicates_after_sync
 from app.services.leads import reading_run
 from app.services.photos.handover import hand_over
 from app.services.reconciliation import leads as reconciled_leads
+from app.services.reconciliation import ticking
 from app.services.sync import connection, engine, work
 
 log = get_logger(__name__)
@@ -58,6 +59,7 @@ def engine_ports(made: Parts) -> work.Ports:
         open_connection=open_connection,
         after_sync=after_sync,
         batch_size=made.settings.sync_batch_size,
+        tick_off=ticking.tick_off,
         own_ways={
             (reading_run.STREAM, "sync"): reading_run.execute,
             (reading_run.STREAM, "reconcile"): reconciled_leads.execute,

@@ -145,12 +145,7 @@ def close_unseen(
         DIFFERENCES.c.status != "resolved",
         func.coalesce(DIFFERENCES.c.run_id, 0) != run_id,
     )
-    values = {
-        "status": "resolved",
-        "resolution": case((DIFFERENCES.c.status == "listed", "shown"), else_="gone"),
-        "resolved_at": now,
-        "taking_run_id": None,
-    }
+    values = _resolved(now)
     if keys is None:
         return len(db.execute(query.values(values).returning(DIFFERENCES.c.id)).all())
     closed = 0
@@ -158,6 +153,25 @@ def close_unseen(
         some = query.where(DIFFERENCES.c.record_key.in_(keys[start : start + KEYS_AT_ONCE]))
         closed += len(db.execute(some.values(values).returning(DIFFERENCES.c.id)).all())
     return closed
+
+
+def _resolved(now: datetime) -> dict[str, Any]:
+    return {
+        "status": "resolved",
+        "resolution": case((DIFFERENCES.c.status == "listed", "shown"), else_="gone"),
+        "resolved_at": now,
+        "taking_run_id": None,
+    }
+
+
+def close(db: Session, ids: Sequence[int], now: datetime, how: str | None = None) -> None:
+    """Resolves these differences of the session's dealership; `how` as in Difference.resolution,
+    None: by their status, as `close_unseen`."""
+    values = _resolved(now) | ({"resolution": how} if how else {})
+    for start in range(0, len(ids), KEYS_AT_ONCE):
+        some = Difference.id.in_(ids[start : start + KEYS_AT_ONCE])
+        closed = update(Difference).where(some, Difference.status != "resolved").values(values)
+        db.execute(closed.execution_options(synchronize_session=False))
 
 
 def close_taken(

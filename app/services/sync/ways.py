@@ -37,6 +37,7 @@ def sync(work: Work) -> End:
         collected = Collected(spool)
         fetch(work, collected)
         held = _decide(work, collected)
+        work.ports.tick_off(work, collected)
     return partial(_end_sync, work, collected.warnings, held)
 
 
@@ -66,6 +67,7 @@ def apply_preview(work: Work) -> End:
             raise NotAllowed("What this preview received is not kept any more. Preview again.")
         work.connection = replace(work.connection, scope=dict(facts.scope))
         held = _decide(work, collected)
+        work.ports.tick_off(work, collected)
     return partial(_end_apply, work, collected.warnings, held, facts.seen_at)
 
 

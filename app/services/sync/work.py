@@ -27,7 +27,7 @@ from app.services.sync import runs, terms_of_run
 from app.services.sync.apply import QUIET, write_batch
 from app.services.sync.approval import approved_changes
 from app.services.sync.changes import Change
-from app.services.sync.collect import KnownLink
+from app.services.sync.collect import Collected, KnownLink
 from app.services.sync.connection import Connection
 from app.services.sync.guards import Guards
 from app.services.sync.heart import Heart
@@ -40,9 +40,16 @@ from app.services.sync.terms import Terms
 CALLS_KEPT = 50
 
 
+def tick_nothing_off(work: Work, collected: Collected) -> None:
+    """For an engine beside which nothing is reconciled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the engine needs from outside."""
+    """What the engine needs from outside.
+
+    `tick_off`: behind a sync's last row, with all that came: which known differences are none now.
+    """
 
     clock: Clock
     queue: JobQueue
@@ -50,6 +57,7 @@ class Ports:
     open_connection: Callable[[Session, SyncRun], Connection]
     after_sync: Callable[[Session, int, int], dict[str, Any]]
     batch_size: int = 1000
+    tick_off: Callable[[Work, Collected], None] = tick_nothing_off
     # Stream and mode → how such a run goes, for streams that have no list to compare.
     own_ways: Mapping[tuple[str, str], OwnWay] = field(default_factory=dict)
 

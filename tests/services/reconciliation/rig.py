@@ -40,6 +40,10 @@ class Place:
     def at_easycars(self, number: str, **fields: Any) -> None:
         self.stock("set", stock_number=number, fields=fields)
 
+    def in_stock(self, number: str) -> None:
+        """The simulator lists a few of its vehicles as sold."""
+        self.at_easycars(number, StockStatus="In Stock")
+
     # -- here -------------------------------------------------------------------------------
 
     def sync(self) -> SyncRun:

@@ -23,24 +23,6 @@ pytestmark = [pytest.mark.simulator]
 
 
 @pytest.fixture
-def numbers(place: Place) -> list[str]:
-    """The numbers of twelve vehicles that both sides have alike, in the order of the feed."""
-    assert place.sync().created == 12
-    with reading(place.id) as db:
-        query = select(ExternalLink.external_id).where(ExternalLink.stream == "stock")
-        found = list(db.scalars(query.order_by(ExternalLink.id)))
-    for number in found:
-        in_stock(place, number)
-    place.sync()
-    return found
-
-
-def in_stock(place: Place, number: str) -> None:
-    """The simulator lists a few of its vehicles as sold."""
-    place.at_easycars(number, StockStatus="In Stock")
-
-
-@pytest.fixture
 def made(place: Place, numbers: list[str]) -> dict[str, Any]:
     """Three differences of every kind, and six things that are none."""
     price, odometer, colour, excluded, sold, locked_alike, kept, merged = numbers[:8]
@@ -65,7 +47,7 @@ def made(place: Place, numbers: list[str]) -> dict[str, Any]:
     by_hand = vehicle(place.desk.place, source="Manual", stock_number="HAND1")
     added = place.stock("add", count=3)["added"]
     for number in added:
-        in_stock(place, number)
+        place.in_stock(number)
     return {
         "price": price, "odometer": odometer, "colour": colour, "excluded": excluded,
         "dearer": was + 100_000, "gone": gone, "added": added, "by_hand": f"vehicle:{by_hand.id}",
