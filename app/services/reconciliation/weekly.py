@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
@@ -33,7 +33,6 @@ PROVIDER: Final = "easycars"
 PREFIX: Final = "reconcile-"
 SUNDAY: Final = 6
 HOUR: Final = 3
-PATIENCE: Final = timedelta(hours=6)
 WEEKDAYS: Final = (
     "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
 )  # fmt: skip
@@ -195,8 +194,7 @@ def _start(
                 mode=MODE,
             )
     except AlreadyRunning:
-        if now - due < PATIENCE:
-            row.next_run_at = due
+        row.next_run_at = due
         return None
     except (NotConfigured, IntegrityError):
         log.info("reconciliation_skipped", dealership_id=row.dealership_id)

@@ -248,6 +248,17 @@ def test_a_scheduled_run_that_nobody_takes_up(yard: Yard) -> None:
     assert set(yard.open()) == {"schedule-missed:stock"}
 
 
+def test_a_weekly_reconciliation_that_never_gets_its_turn(yard: Yard) -> None:
+    """It may wait an hour for a sync that is at work."""
+    run_rows.credential(yard.place)
+    schedule(yard, stream="reconcile-stock", next_run_at=NOW - 59 * MINUTE)
+    schedule(yard, stream="reconcile-leads", next_run_at=NOW - 61 * MINUTE)
+    yard.sweep()
+    [problem] = yard.open().values()
+    assert (problem.cause, problem.path) == ("schedule-missed:reconcile-leads", "reconciliation")
+    assert problem.title == "The scheduled reconciliation of leads did not start"
+
+
 def test_nothing_is_missed_while_the_installation_lets_nothing_start(yard: Yard) -> None:
     run_rows.credential(yard.place)
     schedule(yard)

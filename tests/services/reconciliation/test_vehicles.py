@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from app.db import reading, unit_of_work
+from app.jobs.sync import engine_ports
 from app.models import AuditEvent, ExternalLink, SyncItem, SyncRun, Vehicle
+from app.parts import parts
 from app.services import run_undo, vehicle_acts
 from app.services.errors import InputInvalid
-from app.services.reconciliation import acts, listing, vehicles, words
+from app.services.reconciliation import acts, keeping, listing, starting, vehicles, words
 from app.services.reconciliation.acts import Selection
 from app.services.reconciliation.listing import Wanted
+from app.services.sync import engine
 from app.services.vehicle_bulk import SelectionMoved
 from tests.factories import ACTOR
 from tests.factories_vehicles import vehicle
@@ -239,3 +243,33 @@ def test_a_run_that_could_not_compare_resolves_nothing(
     run = place.reconcile()
     assert (run.status, found(place)) == (status, before)
     assert len(before) == 1
+
+
+class Killed(BaseException):
+    """Nothing in the product catches it, as nothing catches a kill."""
+
+
+def test_a_reconciliation_that_is_taken_over_tells_what_an_undisturbed_one_does(
+    place: Place, made: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker dies in the third batch of four vehicles; another goes on."""
+    keep, calls = keeping.keep, iter(range(9))
+
+    def dying(*given: Any, **named: Any) -> None:
+        if next(calls) == 2:
+            raise Killed
+        keep(*given, **named)
+
+    with unit_of_work(place.id) as db:
+        run = starting.start(db, place.id, "stock", actor=ACTOR, means=place.run_means)
+    ports = replace(engine_ports(parts()), batch_size=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping, "keep", dying)
+        with pytest.raises(Killed):
+            engine.execute(run.id, "a worker that dies", ports)
+    assert 0 < len(found(place)) < len(expected(made))
+    place.desk.clock.pass_(60)
+    ended = place.execute(run.id)
+    assert found(place) == expected(made)
+    assert (ended.status, ended.attempt) == ("success", 2)
+    assert (ended.created, ended.missing, ended.updated, ended.unchanged) == (3, 3, 3, 5)
