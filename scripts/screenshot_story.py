@@ -6,13 +6,17 @@ has too; then news from EasyCars, good and odd, a sync that takes them in, and a
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from PIL import Image
 from playwright.sync_api import Page
 
+KIM = "tr:has-text('Kim') a[href$='/remove']"
 CARD = "[data-testid=run-card]"
 LOCKED, BOTH_CHANGED, TWIN = 20, 21, 22
 # Cars whose values EasyCars gets wrong, or spells in a way that nobody explained yet.
@@ -50,6 +54,7 @@ class Place:
     simulator: str
     slug: str
     password: str
+    instance: Path
 
     def at(self, address: str) -> str:
         return f"{self.url}/d/{self.slug}/{address}"
@@ -72,6 +77,10 @@ class Found:
     lead: str
     difference: str
     problem: str
+    photo: str
+    item: str
+    customer: str
+    person: str
 
 
 def play(page: Page, place: Place) -> Found:
@@ -97,6 +106,9 @@ def play(page: Page, place: Place) -> Found:
     _tell(place, "stock", {"operation": "change_prices", "percent": 4})
     preview = _preview(page, place)
     _reconcile(page, place)
+    _note_for_easycars(page, place)
+    _colleague(page, place)
+    _own_photo(page, place, locked)
     return Found(
         run, preview, _with_photo(page, place), locked,
         conflict=_first(page, place, "review/conflicts", "#conflict-list th a"),
@@ -104,6 +116,10 @@ def play(page: Page, place: Place) -> Found:
         lead=leads[0],
         difference=_first(page, place, "reconciliation?kind=differing", "#differences-table th a"),
         problem=_first(page, place, "alerts", "main a[href*='/alerts/']"),
+        photo=_first(page, place, f"{locked}/photos", "main a[href$='/remove']"),
+        item=_first(page, place, f"{run}?tab=updated", "[data-testid=undo-item]"),
+        customer=_first(page, place, "customers", "main th a[href*='/customers/']"),
+        person=_first(page, place, "settings/people", KIM).removesuffix("/remove"),
     )  # fmt: skip
 
 
@@ -176,11 +192,38 @@ def _sync(page: Page, place: Place) -> str:
 
 
 def _reconcile(page: Page, place: Place) -> None:
-    page.goto(place.at("reconciliation"))
     """By the button, to the end of both comparisons."""
+    page.goto(place.at("reconciliation"))
     page.click("#reconcile-now")
     page.wait_for_selector("#list-old")
     page.wait_for_selector("#reconciliation-live[hx-trigger^='every 30s']")
+
+
+def _note_for_easycars(page: Page, place: Place) -> None:
+    """A vehicle that staff are to enter in EasyCars."""
+    only_here = "reconciliation?stream=stock&kind=here_only"
+    page.goto(place.at(_first(page, place, only_here, "#differences-table th a")))
+    page.click("main button[id^='list-']")
+    page.wait_for_load_state()
+
+
+def _colleague(page: Page, place: Place) -> None:
+    page.goto(place.at("settings/people"))
+    page.locator("[name=email]").fill("kim@harbourcity.example")
+    page.locator("[name=name]").fill("Kim Whittaker")
+    page.click("[data-testid=add-person]")
+    page.wait_for_load_state()
+
+
+def _own_photo(page: Page, place: Place, car: str) -> None:
+    page.goto(place.at(f"{car}/photos"))
+    kept = io.BytesIO()
+    Image.linear_gradient("L").resize((800, 600)).save(kept, "JPEG")
+    page.set_input_files(
+        "#f-photos", {"name": "own.jpg", "mimeType": "image/jpeg", "buffer": kept.getvalue()}
+    )
+    page.locator("#upload button[type=submit]").click()
+    page.wait_for_selector("main a[href$='/remove']")
 
 
 def _preview(page: Page, place: Place) -> str:

@@ -1,19 +1,21 @@
-"""Makes the pictures in docs/screenshots from a running `./dev run` and its simulator.
+"""Makes the pictures in docs/screenshots, and docs/pages.md, from a running `./dev run`.
 
     ./dev run                                    (in one shell, with a fresh instance folder)
     .venv/bin/python -m scripts.screenshots      (in another)
 
-Steps: play a day at a dealership (screenshot_story.py), then take each page at its widths, light
-and dark. Nothing is drawn or retouched: pictures only get fewer colours. Pictures of pages that are
-not in the list any more are deleted. Needs Chromium, as the browser tests do (`./dev browser`
-fetches one).
+Steps: play a day at a dealership (screenshot_story.py), take the guides' pictures, then each page
+at four widths, light and dark (page_sheets.py). Nothing is drawn or retouched: pictures only get
+fewer colours. Pictures that are not in the lists any more are deleted. Needs Chromium, as the
+browser tests do (`./dev browser` fetches one).
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,12 +27,15 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.services.demo_dealership import EMAIL
-from scripts import screenshot_story
+from scripts import page_sheets, screenshot_story
 from scripts.screenshot_story import Found, Place
 from tests import browsers
 
 ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "pages.md"
 TARGET = ROOT / "docs" / "screenshots"
+SHEETS = TARGET / "sheets"
+OWNER = "owner@harbourcity.example"
 SIZES = {"1440": (1440, 1000), "820": (820, 1000), "390": (390, 844), "320": (320, 700)}
 LOOKS = ("light", "dark")
 LIMIT_BYTES = 300_000
@@ -42,7 +47,6 @@ DECODED = """Promise.all([...document.images]
     .map((image) => image.decode().catch(() => 0)))"""
 IN_SIGHT = "(it) => scrollTo(0, it.getBoundingClientRect().top + scrollY - 90)"
 EVERY = ("1440-light", "1440-dark", "390-light", "390-dark")
-ALL_EIGHT = tuple(f"{size}-{look}" for size in SIZES for look in LOOKS)
 WIDE = ("1440-light",)
 ON_THE_WAY = ("sign-in-1440-light", "connection-test-1440-light")
 
@@ -68,17 +72,68 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with _chromium() as browser:
         with _page(browser, "1440", "light") as page:
-            session = _sign_in(page, place)
+            session = _sign_in(page, place, EMAIL, place.password)
+            _keep_sign_in(browser, place)
             _tested_connection(page, place)
-            made = set(ON_THE_WAY)
-            shots = shots_of(screenshot_story.play(page, place))
-        for size, look in product(SIZES, LOOKS):
-            with _page(browser, size, look, session) as page:
-                made |= {_take(page, place, shot, f"{size}-{look}") for shot in shots
-                         if f"{size}-{look}" in shot.looks}  # fmt: skip
+            found = screenshot_story.play(page, place)
+        made = {*ON_THE_WAY, *_for_the_guides(browser, place, session, found)}
+        _sheets(browser, place, session, found)
     for old in TARGET.glob("*.png"):
         if old.stem not in made:
             old.unlink()
+
+
+def _for_the_guides(browser: Browser, place: Place, session: Any, found: Found) -> Iterator[str]:
+    for size, look in product(SIZES, LOOKS):
+        wanted = [shot for shot in shots_of(found) if f"{size}-{look}" in shot.looks]
+        if wanted:
+            with _page(browser, size, look, session) as page:
+                yield from [_take(page, place, shot, f"{size}-{look}") for shot in wanted]
+
+
+def _sheets(browser: Browser, place: Place, session: Any, found: Found) -> None:
+    """Every page in eight looks, and the document that shows them."""
+    SHEETS.mkdir(exist_ok=True)
+    owner = _owner(browser, place)
+    pictures: dict[str, list[bytes]] = defaultdict(list)
+    for look, size in product(LOOKS, SIZES):
+        for who, below in ((session, True), (owner, False)):
+            with _page(browser, size, look, who) as page:
+                for sheet in page_sheets.SHEETS:
+                    if sheet.is_below is below:
+                        pictures[sheet.name].append(_look(page, place, sheet.at(found)))
+    for name, looks in pictures.items():
+        half = len(looks) // 2
+        (SHEETS / f"{name}.webp").write_bytes(page_sheets.composed(looks[:half], looks[half:]))
+    for old in SHEETS.glob("*.webp"):
+        if old.stem not in pictures:
+            old.unlink()
+    DOCUMENT.write_text(page_sheets.document(), encoding="utf-8")
+
+
+def _look(page: Page, place: Place, address: str) -> bytes:
+    page.goto(place.url + address if address.startswith("/") else place.at(address))
+    page.get_by_test_id("chart-loading").wait_for(state="detached")
+    page.evaluate(DECODED)
+    return page.screenshot(animations="disabled")
+
+
+def _owner(browser: Browser, place: Place) -> Any:
+    """A system administrator of the installation, which has a second dealership; signed in."""
+    _forecourt(place, "dealership", "create", "Northside Caravans", "--timezone=Australia/Brisbane")
+    password = _forecourt(place, "user", "create", OWNER, "--role=system")
+    with _page(browser, "1440", "light") as page:
+        return _sign_in(page, place, OWNER, password)
+
+
+def _forecourt(place: Place, *words: str) -> str:
+    """What the command line answers, run on the same instance."""
+    surroundings = {"FORECOURT_INSTANCE": str(place.instance)}
+    program = [str(Path(sys.executable).with_name("forecourt")), *words]
+    answer = subprocess.run(  # noqa: S603 - our own program
+        program, env=surroundings, capture_output=True, text=True, check=True
+    )
+    return answer.stdout.strip()
 
 
 def _arguments() -> argparse.Namespace:
@@ -98,7 +153,7 @@ def _published(instance: Path, name: str) -> str:
 def _place(instance: Path, slug: str) -> Place:
     names = ("web.url", "simulator.url", "demo-sign-in")
     url, simulator, password = (_published(instance, name) for name in names)
-    return Place(url, simulator, slug, password)
+    return Place(url, simulator, slug, password, instance.absolute())
 
 
 @contextmanager
@@ -134,15 +189,20 @@ def _page(browser: Browser, size: str, look: str, session: Any = None) -> Iterat
         context.close()
 
 
-def _sign_in(page: Page, place: Place) -> Any:
-    """Signs in once, with a picture of that page; the session serves all other pictures."""
+def _sign_in(page: Page, place: Place, email: str, password: str) -> Any:
+    """The session, which serves all pictures of that person."""
     page.goto(f"{place.url}/login")
-    _keep(page, ON_THE_WAY[0])
-    page.fill("[name=email]", EMAIL)
-    page.fill("[name=password]", place.password)
+    page.fill("[name=email]", email)
+    page.fill("[name=password]", password)
     page.click("main button[type=submit]")
-    page.wait_for_url(f"**/d/{place.slug}/**")
+    page.wait_for_url(lambda url: "/login" not in url)
     return page.context.storage_state()
+
+
+def _keep_sign_in(browser: Browser, place: Place) -> None:
+    with _page(browser, "1440", "light") as page:
+        page.goto(f"{place.url}/login")
+        _keep(page, ON_THE_WAY[0])
 
 
 def shots_of(found: Found) -> list[Shot]:
@@ -150,9 +210,9 @@ def shots_of(found: Found) -> list[Shot]:
     both = ("1440-light", "390-light")
     row = "[data-testid=run-rows] summary"
     return [
-        Shot("dashboard", "", ALL_EIGHT),
+        Shot("dashboard", "", EVERY),
         Shot("stock-sync", "sync/stock", EVERY),
-        Shot("run", f"{found.run}?tab=updated", ALL_EIGHT, opens=row),
+        Shot("run", f"{found.run}?tab=updated", EVERY, opens=row),
         Shot("vehicles", "vehicles?sort=stock", EVERY),
         Shot("vehicle", found.vehicle, EVERY),
         Shot("easycars-settings", "settings/easycars", EVERY),
@@ -161,7 +221,7 @@ def shots_of(found: Found) -> list[Shot]:
         Shot("undo", f"{found.run}/undo"),
         Shot("review", "review", ("1440-light", "1440-dark", "390-light")),
         Shot("held", "review/held"),
-        Shot("conflict", found.conflict, ALL_EIGHT),
+        Shot("conflict", found.conflict, both),
         Shot("vehicle-padlock", found.locked, ("1440-light", "390-dark"), shows="#why-price_cents"),
         Shot("vehicle-edit", f"{found.locked}/edit", shows="#section-price", types="27990"),
         Shot("photos", f"{found.vehicle}/photos"),
@@ -173,13 +233,10 @@ def shots_of(found: Found) -> list[Shot]:
         Shot("leads", "leads", EVERY),
         Shot("lead", found.lead, both),
         Shot("lead-sync", "sync/leads"),
-        Shot("history", "history", ALL_EIGHT),
-        Shot("problems", "alerts", ALL_EIGHT),
-        Shot("problem", found.problem, ALL_EIGHT),
-        Shot("conflicts", "review/conflicts", ALL_EIGHT),
-        Shot("reconciliation", "reconciliation", ALL_EIGHT),
-        Shot("difference", found.difference, ALL_EIGHT),
-        Shot("search", "search?q=mazda", ALL_EIGHT),
+        Shot("history", "history"),
+        Shot("problems", "alerts"),
+        Shot("reconciliation", "reconciliation"),
+        Shot("difference", found.difference, both),
         Shot("sync-settings", "settings/sync"),
         Shot("guards", "settings/sync", shows="#guards"),
         Shot("people", "settings/people"),
