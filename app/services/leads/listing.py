@@ -46,6 +46,11 @@ class Deadline:
 
     before: datetime
 
+    @classmethod
+    def of(cls, now: datetime, minutes: int) -> Deadline:
+        """At this moment, where a person has so many minutes to respond."""
+        return cls(now - timedelta(minutes=minutes))
+
     def where(self) -> ColumnElement[bool]:
         """The same question for a query."""
         return and_(
@@ -59,7 +64,7 @@ class Deadline:
 
 def deadline(db: Session, now: datetime) -> Deadline:
     """The dealership's own, by its policy."""
-    return Deadline(now - timedelta(minutes=policy.read(db).overdue_minutes))
+    return Deadline.of(now, policy.read(db).overdue_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +217,7 @@ def unsent_ids(db: Session) -> list[int]:
     return list(db.scalars(query))
 
 
-def needing(db: Session, now: datetime) -> int:
+def needing(db: Session, due: Deadline) -> int:
     """How many leads need a person: overdue, or stuck on the way to EasyCars."""
-    either = or_(deadline(db, now).where(), Lead.sync_state.in_(STUCK))
+    either = or_(due.where(), Lead.sync_state.in_(STUCK))
     return db.scalar(select(func.count(Lead.id)).where(either)) or 0
