@@ -127,6 +127,17 @@ def test_scopes_that_alternate_never_mix(two: Two) -> None:
             assert session.scalars(select(Vehicle)).one().photos[0].source_url == title
 
 
+def test_a_kept_core_statement_is_checked_at_every_call(two: Two) -> None:
+    statement = select(V.c.title).where(V.c.dealership_id == bindparam("whose"))
+    with two.session(two.ours) as session:
+        for _ in range(2):
+            assert session.scalars(statement, {"whose": two.ours}).all() == ["ours"]
+            with pytest.raises(TenantScopeMissing, match="another dealership"):
+                session.scalars(statement, {"whose": two.theirs})
+    with two.session(two.theirs) as session:
+        assert session.scalars(statement, {"whose": two.theirs}).all() == ["theirs"]
+
+
 def test_get_finds_only_own_rows(two: Two) -> None:
     with two.session(two.ours) as session:
         assert session.get(Vehicle, two.our_vehicle) is not None
