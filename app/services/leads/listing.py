@@ -11,7 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from app.models import Customer, Lead, OutboxMessage
@@ -53,13 +63,21 @@ class Deadline:
 
     def where(self) -> ColumnElement[bool]:
         """The same question for a query."""
-        return and_(
-            Lead.status == "new", Lead.responded_at.is_(None), Lead.created_at < self.before
-        )
+        return _is_overdue(self.before)
 
     def passed(self, lead: Lead) -> bool:
         waits = lead.status == "new" and lead.responded_at is None
         return waits and lead.created_at < self.before
+
+
+def _is_overdue(before: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    return and_(Lead.status == "new", Lead.responded_at.is_(None), Lead.created_at < before)
+
+
+# Every page asks this one.
+_NEEDING: Final = select(func.count(Lead.id)).where(
+    or_(_is_overdue(bindparam("before")), Lead.sync_state.in_(STUCK))
+)
 
 
 def deadline(db: Session, now: datetime) -> Deadline:
@@ -219,5 +237,4 @@ def unsent_ids(db: Session) -> list[int]:
 
 def needing(db: Session, due: Deadline) -> int:
     """How many leads need a person: overdue, or stuck on the way to EasyCars."""
-    either = or_(due.where(), Lead.sync_state.in_(STUCK))
-    return db.scalar(select(func.count(Lead.id)).where(either)) or 0
+    return db.scalar(_NEEDING, {"before": due.before}) or 0
