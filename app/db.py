@@ -23,9 +23,9 @@ from app.tenancy import (
     ALL_DEALERSHIPS,
     TenantOwned,
     TenantScopeMissing,
-    is_tenant_table,
     scope,
 )
+from app.tenancy_reading import is_tenant_table
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

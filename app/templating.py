@@ -2,8 +2,8 @@
 
 `register(app)` makes templates strict (a misspelt name raises: a poll built on one would never
 end) and adds the filters `when`, `money`, `distance`, `count`, `counted`, `duration`, `given`,
-the function `asset` and the variable `theme`. A value that is not given reads "Not given", never
-0 and never an empty cell. Formats are en-AU.
+the functions `asset` and `icon`, the variable `theme`. A value that is not given reads "Not given",
+never 0 and never an empty cell. Formats are en-AU.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -28,6 +27,10 @@ THEME_COOKIE = "theme"
 SYMBOLS = {"AUD": "$", "NZD": "NZ$", "USD": "US$"}
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MONTH, YEAR = 30 * DAY, 365 * DAY
+ICON = Markup(
+    '<svg class="fc-icon {}" width="20" height="20" aria-hidden="true" focusable="false">'
+    '<use href="{}"></use></svg>'
+)
 SPANS = ((YEAR, "year"), (MONTH, "month"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
 
 
@@ -201,11 +204,27 @@ def when(
     return time_element(moment, zone or zone_of(context), now(), style)
 
 
-def asset_url(app: Flask, versions: dict[str, str], filename: str) -> str:
-    """A static file's address with a version, so that browsers may keep it for a year."""
-    if filename not in versions:
-        versions[filename] = _version(Path(str(app.static_folder)) / filename)
-    return url_for("static", filename=filename, v=versions[filename] or None)
+class Assets:
+    """Addresses of static files and icons as `<svg>`. Each is written once for the process: a page
+    has some eighty of them, and they change with a release only."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._addresses: dict[str, str] = {}
+        self._icons: dict[tuple[str, str], Markup] = {}
+
+    def address(self, filename: str) -> str:
+        """A static file's address with a version, so that browsers may keep it for a year."""
+        if filename not in self._addresses:
+            version = _version(Path(str(self._app.static_folder)) / filename)
+            self._addresses[filename] = url_for("static", filename=filename, v=version or None)
+        return self._addresses[filename]
+
+    def icon(self, name: str, cls: str = "") -> Markup:
+        """One picture of icons.svg. Always decoration: the word stands beside it."""
+        if (name, cls) not in self._icons:
+            self._icons[name, cls] = ICON.format(cls, f"{self.address('icons.svg')}#{name}")
+        return self._icons[name, cls]
 
 
 def _version(path: Path) -> str:
@@ -222,7 +241,7 @@ def theme_of_request() -> str:
 
 
 def register(app: Flask, now: Callable[[], datetime] = utc_now) -> None:
-    """Adds filters, `asset`, `now` and `theme` to the app's templates; `now` is the clock."""
+    """Adds filters, `asset`, `icon`, `now`, `theme` to the templates; `now` is the clock."""
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -230,5 +249,6 @@ def register(app: Flask, now: Callable[[], datetime] = utc_now) -> None:
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters["missing"] = is_missing
     app.jinja_env.globals["now"] = now
-    app.jinja_env.globals["asset"] = partial(asset_url, app, {})
+    assets = Assets(app)
+    app.jinja_env.globals |= {"asset": assets.address, "icon": assets.icon}
     app.context_processor(lambda: {"theme": theme_of_request()})

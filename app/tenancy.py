@@ -17,7 +17,8 @@ round the session (`session.connection()`, bulk_* methods) is not seen; a test k
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Table, event
@@ -34,14 +35,12 @@ from sqlalchemy.orm import (
 from sqlalchemy.schema import ForeignKey
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.dml import Insert
-from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ColumnClause, TextClause
-from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase, Subquery
+from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ColumnClause
+
+from app.tenancy_reading import COLUMN, Reading, base_of, is_tenant_table, readings
 
 ALL_DEALERSHIPS: Final = "all dealerships"
 SCOPE: Final = "dealership_scope"
-COLUMN: Final = "dealership_id"
-# Rows that a person owns across dealerships: sign-in itself must find them.
-SHARED_WITH_PERSONS = {"membership", "api_token"}
 
 _tables: set[str] = set()
 _without_mixin: list[type[Any]] = []
@@ -73,11 +72,6 @@ def scope(session: Any, dealership_id: int | str) -> None:
     session.info[SCOPE] = dealership_id
 
 
-def is_tenant_table(table: Table) -> bool:
-    """Whether the rows of a table belong to dealerships."""
-    return COLUMN in table.c and table.name not in SHARED_WITH_PERSONS
-
-
 # -- Statements --------------------------------------------------------------------------------
 
 
@@ -89,8 +83,7 @@ def _guard_statement(state: ORMExecuteState) -> None:
     if isinstance(state.statement, Insert):
         _check_inserted(state, allowed)
     entities: set[Any] = set()
-    for elements in _levels(_read_part(state.statement)):
-        found = _Reading(elements)
+    for found in readings(_read_part(state.statement)):
         entities |= found.entities
         _check_core(found, allowed, state.parameters)
         _check_text(found)
@@ -100,70 +93,12 @@ def _guard_statement(state: ORMExecuteState) -> None:
         _narrow(state, allowed)
 
 
-def _levels(statement: Any) -> Iterator[list[Any]]:
-    """The elements of a statement, then those of each statement inside it, by themselves."""
-    pending = [] if statement is None else [statement]
-    while pending:
-        elements, stack = [], [pending.pop()]
-        while stack:
-            elements.append(stack.pop())
-            for child in elements[-1].get_children():
-                (pending if isinstance(child, SelectBase) else stack).append(child)
-        yield elements
-
-
-class _Reading:
-    """What one level asks for: ORM entities, Core tables, comparisons, text.
-
-    A plain table stands once in a level: columns without mark of an entity's table (the ORM's own
-    primary key conditions) belong to the entity.
-    """
-
-    def __init__(self, elements: Iterable[Any]) -> None:
-        self.entities: set[Any] = set()
-        self.core: set[Any] = set()
-        self.texts: list[str] = []
-        self.equals: list[BinaryExpression[Any]] = []
-        for element in elements:
-            if isinstance(element, ColumnClause):
-                self._column(element)
-            elif isinstance(element, Table) and is_tenant_table(element):
-                (self.entities if _is_entity(element) else self.core).add(element)
-            elif isinstance(element, BinaryExpression):
-                self.equals.append(element)
-            elif isinstance(element, TextClause):
-                self.texts.append(element.text)
-        aliased = {_base(table) for table in self.core if not isinstance(table, Table)}
-        self.core -= self.entities | aliased
-
-    def _column(self, column: ColumnClause[Any]) -> None:
-        table = _base(column.table)
-        if table is None or not is_tenant_table(table):
-            return
-        if _is_entity(column):
-            self.entities |= {column.table, table}
-        else:
-            self.core.add(column.table)
-
-
-def _is_entity(element: Any) -> bool:
-    marks = element._annotations  # noqa: SLF001  how SQLAlchemy marks what came from a mapped class
-    return "parententity" in marks or "parentmapper" in marks
-
-
-def _base(selectable: Any) -> Table | None:
-    """The table behind a chain of aliases; a subquery has none, its inside is read itself."""
-    while isinstance(selectable, AliasedReturnsRows) and not isinstance(selectable, Subquery):
-        selectable = selectable.element
-    return selectable if isinstance(selectable, Table) else None
-
-
 def _read_part(statement: Any) -> Any:
     """An insert reads only by its SELECT; its rows, maybe thousands, need no walk."""
     return statement.select if isinstance(statement, Insert) else statement
 
 
-def _check_core(found: _Reading, allowed: Any, parameters: Any) -> None:
+def _check_core(found: Reading, allowed: Any, parameters: Any) -> None:
     """Every Core tenant table is tied to a dealership, directly or through another one."""
     if not found.core:
         return
@@ -230,7 +165,7 @@ def _check_row(row: Any, allowed: Any) -> None:
             raise TenantScopeMissing("a row of another dealership than the session's")
 
 
-def _check_text(found: _Reading) -> None:
+def _check_text(found: Reading) -> None:
     for text in found.texts:
         named = set(re.findall(r"\w+", text)) & _tables
         if named and COLUMN not in text:
@@ -238,7 +173,7 @@ def _check_text(found: _Reading) -> None:
 
 
 def _missing(tables: Iterable[Any]) -> TenantScopeMissing:
-    names = sorted({base.name for table in tables if (base := _base(table)) is not None})
+    names = sorted({base.name for table in tables if (base := base_of(table)) is not None})
     return TenantScopeMissing(
         f"{', '.join(names)}: set the session's scope (unit_of_work(dealership_id), scope()); "
         f"Core tables also need {COLUMN} compared in the statement"
@@ -253,18 +188,20 @@ def _narrow(state: ORMExecuteState, dealership_id: Any) -> None:
     """
     if state.is_column_load or dealership_id is None or not hasattr(state.statement, "options"):
         return
+    state.statement = state.statement.options(*_criteria(dealership_id, tuple(_without_mixin)))
+
+
+@lru_cache(maxsize=256)
+def _criteria(dealership_id: int, without_mixin: tuple[type[Any], ...]) -> list[Any]:
+    """The conditions of one scope. They never change, and making them costs every statement."""
     by_mixin = with_loader_criteria(
         TenantOwned, lambda cls: cls.dealership_id == dealership_id, include_aliases=True
     )
-    others = [
-        with_loader_criteria(
-            entity,
-            entity.dealership_id == dealership_id,
-            include_aliases=True,
-        )
-        for entity in _without_mixin
-    ]
-    state.statement = state.statement.options(by_mixin, *others)
+    others = (
+        with_loader_criteria(one, one.dealership_id == dealership_id, include_aliases=True)
+        for one in without_mixin
+    )
+    return [by_mixin, *others]
 
 
 # -- Rows that the session writes by itself ----------------------------------------------------

@@ -87,6 +87,7 @@ ORM_READS: dict[str, Callable[[], Any]] = {
     "in subquery": lambda: select(Dealership.slug).where(
         Dealership.id.in_(select(Vehicle.dealership_id))
     ),
+    "scalar subquery": lambda: select(select(func.max(Vehicle.title)).scalar_subquery()),
     "from subquery": lambda: select(select(Vehicle.title).subquery().c.title),
     "cte": lambda: select(select(Vehicle.title).cte().c.title),
     "union": lambda: union(select(Vehicle.title), select(Photo.source_url)),
@@ -112,7 +113,7 @@ def test_orm_reads_without_scope_raise(two: Two, name: str) -> None:
 
 @pytest.mark.parametrize("name", ORM_READS)
 def test_system_scope_sees_all(two: Two, name: str) -> None:
-    expected = {"theirs"} if name == "aggregate" else {"ours", "theirs"}
+    expected = {"theirs"} if name in ("aggregate", "scalar subquery") else {"ours", "theirs"}
     with two.session(ALL_DEALERSHIPS) as session:
         assert set(session.scalars(ORM_READS[name]())) == expected
 
@@ -124,6 +125,17 @@ def test_scopes_that_alternate_never_mix(two: Two) -> None:
         with two.session(dealership) as session:
             assert session.scalars(statement).all() == [title]
             assert session.scalars(select(Vehicle)).one().photos[0].source_url == title
+
+
+def test_a_kept_core_statement_is_checked_at_every_call(two: Two) -> None:
+    statement = select(V.c.title).where(V.c.dealership_id == bindparam("whose"))
+    with two.session(two.ours) as session:
+        for _ in range(2):
+            assert session.scalars(statement, {"whose": two.ours}).all() == ["ours"]
+            with pytest.raises(TenantScopeMissing, match="another dealership"):
+                session.scalars(statement, {"whose": two.theirs})
+    with two.session(two.theirs) as session:
+        assert session.scalars(statement, {"whose": two.theirs}).all() == ["theirs"]
 
 
 def test_get_finds_only_own_rows(two: Two) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from flask import Blueprint, Flask, current_app, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from app.db import db
-from app.models import EasyCarsCredential, SyncRun
+from app.models import Problem, SyncRun
 from app.models.sync_runs import ACTIVE
 from app.parts import parts
 from app.routes import pressing
 from app.routes.access import may, requires, rule_of
-from app.services import dealerships, go_live, review
-from app.services.leads import listing
+from app.services import dealerships, go_live, surroundings
+from app.services.surroundings import Surroundings
 from app.templating import NavGroup, NavItem, RunningRun
 
 bp = Blueprint("context", __name__)
@@ -73,51 +73,44 @@ def _surroundings() -> dict[str, Any]:
     values: dict[str, Any] = {"dealership": dealership, "problems": []}
     if g.get("user") is None or request.headers.get("HX-Request"):
         return values
-    values |= {"nav": list(_nav()), "dealerships": _switcher()}
+    groups: list[NavGroup] = []
     if dealership is not None:
-        values |= {"environment_tag": _environment_tag(), "running": _running()}
-        values["problems"] = pressing.shown(pressing.pressing())
+        around = surroundings.read(db.session(), parts().clock.now())
+        values |= {"environment_tag": _environment_tag(around), "running": _running_of(around)}
+        values["problems"] = pressing.shown(_pressing(around))
         values["search_url"] = f"/d/{dealership.slug}/search"
-    return values
-
-
-def _nav() -> Iterable[NavGroup]:
-    """Only pages that exist and that the person may open."""
-    if g.get("dealership") is not None:
-        start = f"/d/{g.dealership.slug}/"
-        for heading, pages in PAGES:
-            items = [
-                _item(label, start + path, icon, COUNTS[path]() if path in COUNTS else None)
-                for label, path, icon in pages
-                if _is_open("/d/<slug>/" + path)
-                and not (path == GO_LIVE and go_live.is_live(g.dealership))
-            ]
-            if items:
-                yield NavGroup(heading, items)
+        groups = list(_nav(_counts(around)))
     if g.user.is_system:
-        yield NavGroup("System", [_item(*page) for page in SYSTEM_PAGES])
+        groups.append(NavGroup("System", [_item(*page) for page in SYSTEM_PAGES]))
+    return values | {"nav": groups, "dealerships": _switcher()}
 
 
-def _waiting() -> int | None:
-    """How much of Review is open; no number when nothing is."""
-    return review.waiting(db.session(), parts().clock.now()).total or None
+def _nav(counts: Mapping[str, int]) -> Iterable[NavGroup]:
+    """Only pages that exist and that the person may open; no number where nothing is open."""
+    start = f"/d/{g.dealership.slug}/"
+    for heading, pages in PAGES:
+        items = [
+            _item(label, start + path, icon, counts.get(path) or None)
+            for label, path, icon in pages
+            if _is_open("/d/<slug>/" + path)
+            and not (path == GO_LIVE and go_live.is_live(g.dealership))
+        ]
+        if items:
+            yield NavGroup(heading, items)
 
 
-def _leads_needing() -> int | None:
-    """Leads that are overdue or stuck on the way to EasyCars; no number when none is."""
-    return listing.needing(db.session(), parts().clock.now()) or None
+def _counts(around: Surroundings) -> dict[str, int]:
+    session, now = db.session(), parts().clock.now()
+    return {
+        REVIEW: surroundings.to_review(session, around, now),
+        LEADS: surroundings.leads_needing(session, around, now),
+        PROBLEMS: len(_pressing(around)),
+    }
 
 
-def _pressing() -> int | None:
-    """Open problems that nobody snoozed; no number when there is none."""
-    return len(pressing.pressing()) or None
-
-
-COUNTS: Final[dict[str, Callable[[], int | None]]] = {
-    REVIEW: _waiting,
-    LEADS: _leads_needing,
-    PROBLEMS: _pressing,
-}
+def _pressing(around: Surroundings) -> Sequence[Problem]:
+    """The rows are read where there are any."""
+    return pressing.pressing() if around.problems else ()
 
 
 def _item(label: str, url: str, icon: str, count: int | None = None) -> NavItem:
@@ -154,12 +147,13 @@ def _switcher() -> list[NavItem]:
     ]
 
 
-def _environment_tag() -> str | None:
+def _environment_tag(around: Surroundings) -> str | None:
     """ "Test" whenever the connection is not to Production (ux-brief)."""
-    found = db.session.scalar(
-        select(EasyCarsCredential.environment).where(EasyCarsCredential.is_active)
-    )
-    return found if found not in (None, "Production") else None
+    return around.environment if around.environment != "Production" else None
+
+
+def _running_of(around: Surroundings) -> RunningRun | None:
+    return _running() if around.active_run is not None else None
 
 
 def _running() -> RunningRun | None:

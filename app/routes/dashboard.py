@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from flask import Blueprint, g, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from app.db import db
 from app.models import Problem
@@ -21,6 +23,7 @@ from app.services import dashboard, run_words, schedules, sync_overview
 from app.services.dashboard import Day, LeadTotals, Totals
 from app.services.leads import sync_overview as lead_sync
 from app.services.leads.sync_overview import Queue
+from app.services.sync_overview import Overview
 
 bp = Blueprint("dashboard", __name__)
 PAGE = "/d/<slug>/"
@@ -75,10 +78,8 @@ def _chart() -> dict[str, Any]:
 
 
 def _context() -> dict[str, Any]:
-    made, session = parts(), db.session()
-    now = made.clock.now()
-    stock = sync_overview.overview(session, g.dealership, "stock", made.settings, now)
-    leads = sync_overview.overview(session, g.dealership, "leads", made.settings, now)
+    session, now = db.session(), parts().clock.now()
+    stock, leads = _streams(session, now)
     queue = lead_sync.queue(session)
     problems = pressing.pressing()
     lead_totals = dashboard.lead_totals(session, g.dealership.id, now)
@@ -102,6 +103,16 @@ def _context() -> dict[str, Any]:
         "may_configure": may("admin"),
         "started_by": run_words.started_by,
     }
+
+
+def _streams(session: Session, now: datetime) -> tuple[Overview, Overview]:
+    settings = parts().settings
+    known = sync_overview.common(session, g.dealership.id, settings)
+    stock, leads = (
+        sync_overview.overview(session, g.dealership, stream, settings, now, known)
+        for stream in ("stock", "leads")
+    )
+    return stock, leads
 
 
 def _facts_of(problem: Problem) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import Conflict, ExternalLink
@@ -98,17 +98,25 @@ def is_open() -> ColumnElement[bool]:
     return and_(Conflict.state == "open", or_(*visible))
 
 
+def counting() -> Select[int]:
+    """How many records have at least one open conflict."""
+    return select(func.count()).select_from(_records())
+
+
 def count(db: Session) -> int:
-    """Records with at least one open conflict."""
-    return sum(counts(db).values())
+    return db.scalar(counting()) or 0
 
 
 def counts(db: Session) -> dict[str, int]:
     """Records with at least one open conflict, by kind; kinds without one are absent."""
-    records = select(Conflict.entity, Conflict.entity_id).where(is_open()).distinct().subquery()
+    records = _records()
     query = select(records.c.entity, func.count()).group_by(records.c.entity)
     found: dict[str, int] = {row[0]: row[1] for row in db.execute(query)}
     return {entity: found[entity] for entity in KINDS if entity in found}
+
+
+def _records() -> Subquery:
+    return select(Conflict.entity, Conflict.entity_id).where(is_open()).distinct().subquery()
 
 
 def page(db: Session, number: int = 1, size: int = PAGE_SIZE) -> WaitingPage:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from zoneinfo import available_timezones
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.models import Dealership, Membership, User
@@ -24,16 +25,26 @@ class Place:
     role: str
 
 
+# Every request asks one of these, and every page both.
+_NAMED: Final = (
+    select(Dealership, Membership.role)
+    .outerjoin(
+        Membership,
+        (Membership.dealership_id == Dealership.id) & (Membership.user_id == bindparam("person")),
+    )
+    .where(Dealership.slug == bindparam("named"))
+)
+_ENTERED: Final = (
+    select(Dealership, Membership.role)
+    .join(Membership, Membership.dealership_id == Dealership.id)
+    .where(Membership.user_id == bindparam("person"), Dealership.is_active)
+    .order_by(func.lower(Dealership.name))
+)
+
+
 def place_of(db: Session, user: User, slug: str) -> Place | None:
     """The active dealership behind `slug` when the person belongs there, else None."""
-    row = db.execute(
-        select(Dealership, Membership.role)
-        .outerjoin(
-            Membership,
-            (Membership.dealership_id == Dealership.id) & (Membership.user_id == user.id),
-        )
-        .where(Dealership.slug == slug)
-    ).one_or_none()
+    row = db.execute(_NAMED, {"person": user.id, "named": slug}).one_or_none()
     if row is None:
         return None
     if user.is_system:
@@ -46,12 +57,7 @@ def places_of(db: Session, user: User) -> list[Place]:
     if user.is_system:
         every = db.scalars(select(Dealership).order_by(func.lower(Dealership.name)))
         return [Place(dealership, "system") for dealership in every]
-    rows = db.execute(
-        select(Dealership, Membership.role)
-        .join(Membership, Membership.dealership_id == Dealership.id)
-        .where(Membership.user_id == user.id, Dealership.is_active)
-        .order_by(func.lower(Dealership.name))
-    )
+    rows = db.execute(_ENTERED, {"person": user.id})
     return [Place(dealership, role) for dealership, role in rows]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from app.models import DuplicatePair, Vehicle
@@ -182,8 +182,13 @@ def counts(db: Session) -> Counter[str]:
     return Counter({row[0]: row[1] for row in rows})
 
 
+def counting() -> Select[int]:
+    """How many pairs wait for a decision."""
+    return select(func.count(DuplicatePair.id)).where(DuplicatePair.state == "open")
+
+
 def open_count(db: Session) -> int:
-    return counts(db)["open"]
+    return db.scalar(counting()) or 0
 
 
 def page(db: Session, state: str, number: int = 1) -> PairPage:

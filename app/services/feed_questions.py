@@ -145,10 +145,13 @@ def _count_again(db: Session, target: Target, again: Sequence[tuple[Notice, Row[
     )
 
 
+def counting() -> Select[int]:
+    """How many questions wait for an answer."""
+    return select(func.count(FeedQuestion.id)).where(FeedQuestion.state == "open")
+
+
 def open_count(db: Session) -> int:
-    """How many questions of the session's dealership wait for an answer."""
-    query = select(func.count()).select_from(FeedQuestion).where(FeedQuestion.state == "open")
-    return db.scalar(query) or 0
+    return db.scalar(counting()) or 0
 
 
 def inbox(db: Session) -> Inbox:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -21,6 +22,13 @@ RECENT = 10
 LOOKED_AT = 50
 INBOUND = "inbound"
 NOT_CONNECTED = "EasyCars is not connected yet."
+
+
+class Common(NamedTuple):
+    """What all streams of a dealership have in common."""
+
+    is_configured: bool
+    is_enabled: bool
 
 
 @dataclass(frozen=True)
@@ -61,13 +69,22 @@ class Overview:
         return sha256(repr(facts).encode()).hexdigest()[:16]
 
 
+def common(db: Session, dealership_id: int, settings: Settings) -> Common:
+    return Common(is_configured(db, dealership_id), schedules.globally_enabled(db, settings))
+
+
 def overview(
-    db: Session, dealership: Dealership, stream: str, settings: Settings, now: datetime
+    db: Session,
+    dealership: Dealership,
+    stream: str,
+    settings: Settings,
+    now: datetime,
+    known: Common | None = None,
 ) -> Overview:
     """Reads it all with a fixed number of queries, each answered by an index."""
     schedule = schedules.get_or_default(db, dealership.id, PROVIDER, stream, settings)
-    configured = is_configured(db, dealership.id)
-    waits = _waits(db, schedule, settings, now) if configured else NOT_CONNECTED
+    configured, is_enabled = known or common(db, dealership.id, settings)
+    waits = _waits(schedule, is_enabled, now) if configured else NOT_CONNECTED
     last_good_at = _last_good(db, dealership.id, stream)
     newest = recent(db, dealership.id, stream)
     zone = schedules.zone_of(dealership)
@@ -88,8 +105,8 @@ def overview(
     )
 
 
-def _waits(db: Session, schedule: Schedule, settings: Settings, now: datetime) -> str | None:
-    if not schedules.globally_enabled(db, settings):
+def _waits(schedule: Schedule, is_enabled: bool, now: datetime) -> str | None:
+    if not is_enabled:
         return "Automatic sync is switched off for all dealerships."
     if schedule.paused_until is not None and schedule.paused_until > now:
         return f"Paused{_because(schedule)}."

@@ -11,7 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from app.models import Customer, Lead, OutboxMessage
@@ -46,20 +56,33 @@ class Deadline:
 
     before: datetime
 
+    @classmethod
+    def of(cls, now: datetime, minutes: int) -> Deadline:
+        """At this moment, where a person has so many minutes to respond."""
+        return cls(now - timedelta(minutes=minutes))
+
     def where(self) -> ColumnElement[bool]:
         """The same question for a query."""
-        return and_(
-            Lead.status == "new", Lead.responded_at.is_(None), Lead.created_at < self.before
-        )
+        return _is_overdue(self.before)
 
     def passed(self, lead: Lead) -> bool:
         waits = lead.status == "new" and lead.responded_at is None
         return waits and lead.created_at < self.before
 
 
+def _is_overdue(before: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    return and_(Lead.status == "new", Lead.responded_at.is_(None), Lead.created_at < before)
+
+
+# Every page asks this one.
+_NEEDING: Final = select(func.count(Lead.id)).where(
+    or_(_is_overdue(bindparam("before")), Lead.sync_state.in_(STUCK))
+)
+
+
 def deadline(db: Session, now: datetime) -> Deadline:
     """The dealership's own, by its policy."""
-    return Deadline(now - timedelta(minutes=policy.read(db).overdue_minutes))
+    return Deadline.of(now, policy.read(db).overdue_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +235,6 @@ def unsent_ids(db: Session) -> list[int]:
     return list(db.scalars(query))
 
 
-def needing(db: Session, now: datetime) -> int:
+def needing(db: Session, due: Deadline) -> int:
     """How many leads need a person: overdue, or stuck on the way to EasyCars."""
-    either = or_(deadline(db, now).where(), Lead.sync_state.in_(STUCK))
-    return db.scalar(select(func.count(Lead.id)).where(either)) or 0
+    return db.scalar(_NEEDING, {"before": due.before}) or 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import Problem
@@ -28,9 +28,14 @@ class Listed:
 
 def pressing(db: Session, now: datetime) -> Sequence[Problem]:
     """Open and not snoozed, worst first, then the oldest: a handful, one for each cause."""
-    awake = or_(Problem.snoozed_until.is_(None), Problem.snoozed_until <= now)
-    query = select(Problem).where(Problem.resolved_at.is_(None), awake)
+    query = select(Problem).where(is_pressing(now))
     return db.scalars(query.order_by(*WORST_FIRST, Problem.id)).all()
+
+
+def is_pressing(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """Whether a problem is open and not snoozed, as a question for a query."""
+    awake = or_(Problem.snoozed_until.is_(None), Problem.snoozed_until <= now)
+    return and_(Problem.resolved_at.is_(None), awake)
 
 
 def listed(db: Session, tab: str, now: datetime) -> Listed:

@@ -150,6 +150,14 @@ def approved_already(db: Session, run: SyncRun) -> bool:
 
 def newest(db: Session, stream: str, before: int | None = None) -> SyncRun | None:
     """The last sync that looked at the whole feed; `before`: the last one before this run."""
+    query = newest_first(stream)
+    if before is not None:
+        query = query.where(SyncRun.id < before)
+    return db.scalar(query.limit(1))
+
+
+def newest_first(stream: str) -> Select[SyncRun]:
+    """The syncs that looked at the whole feed."""
     query = select(SyncRun).where(
         SyncRun.stream == stream,
         SyncRun.mode == "sync",
@@ -157,9 +165,7 @@ def newest(db: Session, stream: str, before: int | None = None) -> SyncRun | Non
         SyncRun.status.not_in(DID_NOT_LOOK),
         opening.took_all(),
     )
-    if before is not None:
-        query = query.where(SyncRun.id < before)
-    return db.scalar(query.order_by(SyncRun.id.desc()).limit(1))
+    return query.order_by(SyncRun.id.desc())
 
 
 def open_removals(db: Session, run: SyncRun) -> set[str]:

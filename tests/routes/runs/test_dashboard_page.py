@@ -150,7 +150,7 @@ def test_the_refresh_says_when_nothing_is_new(world: World) -> None:
     assert client.get(world.url(f"live?seen={version}"), headers=HTMX).status_code == 204
 
 
-@pytest.mark.parametrize(("is_live", "most"), [(True, 33), (False, 43)])
+@pytest.mark.parametrize(("is_live", "most"), [(True, 24), (False, 33)])
 def test_more_runs_ask_no_more_questions(world: World, is_live: bool, most: int) -> None:
     """Until the sign-off the list of steps asks about ten of its own."""
     client = world.client(world.viewer)

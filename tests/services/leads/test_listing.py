@@ -160,4 +160,6 @@ def test_needing_counts_each_lead_once_and_not_what_goes_by_itself(mixed: Dealer
     lead(mixed, sync_state="failed")
     lead(mixed, created_at=FRESH, sync_state="not_configured")
     with reading(mixed.id) as session:
-        assert listing.needing(session, NOW) == len(["Late", "Fresh", "Deleted", "failed and late"])
+        assert listing.needing(session, listing.deadline(session, NOW)) == len(
+            ["Late", "Fresh", "Deleted", "failed and late"]
+        )
