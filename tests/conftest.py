@@ -31,6 +31,7 @@ from tests.savings import (  # noqa: F401 - fixtures for every test
     garbage_by_file,
     passwords_are_cheap,
     rules_compiled_once,
+    statements_compiled_once,
     templates_compiled_once,
 )
 
