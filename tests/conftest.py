@@ -28,6 +28,7 @@ from app.ops.redis_server import RedisServer
 from app.secret import Secret
 from tests import browsers, servers
 from tests.savings import (  # noqa: F401 - fixtures for every test
+    connections_lent,
     garbage_by_file,
     passwords_are_cheap,
     rules_compiled_once,
@@ -96,6 +97,7 @@ def postgres() -> Iterator[servers.Postgres]:
     with servers.postgres() as server:
         migrate(server.create(servers.TEMPLATE))
         yield server
+        server.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from app.services import passwords
+from tests import lending
 
 # Objects since the last look; a file of a few tests leaves less.
 ENOUGH_GARBAGE = 1_000_000
@@ -115,4 +116,11 @@ def passwords_are_cheap() -> Iterator[None]:
     How strong ours are is asserted in tests/security/test_password_strength.py."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", PasswordHasher(1, 8, 1))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def connections_lent() -> Iterator[None]:
+    """Every app opens connections of its own; PostgreSQL's work for them outweighed its answers."""
+    with lending.closed_connections_lent():
         yield
