@@ -26,7 +26,7 @@ from app import create_app
 from app.config import Settings
 from app.ops.redis_server import RedisServer
 from app.secret import Secret
-from tests import browsers, servers
+from tests import browsers, importing, servers
 from tests.savings import (  # noqa: F401 - fixtures for every test
     connections_lent,
     garbage_by_file,
@@ -46,6 +46,12 @@ hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
+importing.keep_bytecode()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    importing.import_in_turns(session.config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
