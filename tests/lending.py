@@ -74,6 +74,7 @@ def _spare_one(place: str) -> Connection | None:
 
 
 def _as_new(connection: Connection) -> Connection:
+    connection._prepared.clear()  # the driver sees only a first DISCARD ALL forget its statements
     connection.autocommit = True
     connection.execute("DISCARD ALL")
     connection.autocommit = False
