@@ -26,11 +26,13 @@ from app import create_app
 from app.config import Settings
 from app.ops.redis_server import RedisServer
 from app.secret import Secret
-from tests import browsers, servers
+from tests import browsers, importing, servers
 from tests.savings import (  # noqa: F401 - fixtures for every test
+    connections_lent,
     garbage_by_file,
     passwords_are_cheap,
     rules_compiled_once,
+    statements_compiled_once,
     templates_compiled_once,
 )
 
@@ -44,6 +46,12 @@ hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
+importing.keep_bytecode()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    importing.import_in_turns(session.config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -95,6 +103,7 @@ def postgres() -> Iterator[servers.Postgres]:
     with servers.postgres() as server:
         migrate(server.create(servers.TEMPLATE))
         yield server
+        server.close()
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from sqlalchemy.engine import URL, make_url
 
 from app.ops.ports import HOST, free_port, wait_until
 from app.ops.redis_server import RedisServer
+from tests import lending
+from tests.emptying import Emptier
 
 READY_S = 30.0
 HOLD = '"$@" </dev/null & server=$!; read -r _; kill -"$SIGNAL" $server; wait $server'
@@ -64,36 +66,6 @@ def held(command: list[str], log: Path, stop_signal: str, **options: object) -> 
 # -- PostgreSQL --------------------------------------------------------------------------------
 
 
-# What a test may leave behind without spoiling the next one: rows. Anything else shows here.
-SHAPE = """
-    SELECT (SELECT count(*) FROM pg_class), (SELECT max(oid) FROM pg_class),
-           (SELECT count(*) FROM pg_attribute WHERE NOT attisdropped),
-           (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_proc)
-"""
-ALONE = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
-EMPTY = """
-    DO $$
-    DECLARE name text; filled boolean;
-    BEGIN
-        SET LOCAL session_replication_role = replica;
-        FOR name IN SELECT quote_ident(tablename) FROM pg_tables
-            WHERE schemaname = 'public' AND tablename <> 'alembic_version'
-        LOOP
-            EXECUTE 'SELECT EXISTS (SELECT 1 FROM ' || name || ')' INTO filled;
-            IF filled THEN EXECUTE 'DELETE FROM ' || name; END IF;
-        END LOOP;
-        FOR name IN SELECT quote_ident(sequencename) FROM pg_sequences
-            WHERE schemaname = 'public' AND last_value IS NOT NULL
-        LOOP
-            EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART';
-        END LOOP;
-    END $$
-"""
-
-
 @dataclass
 class Postgres:
     """A PostgreSQL server; gives each test a database as the migrated template is.
@@ -104,8 +76,7 @@ class Postgres:
 
     admin_url: URL
     numbers: Iterator[int]
-    free: list[str] = field(default_factory=list)
-    shape: object = None
+    free: list[tuple[str, Emptier]] = field(default_factory=list)
 
     @classmethod
     def at(cls, address: str) -> Postgres:
@@ -131,38 +102,25 @@ class Postgres:
 
     @contextmanager
     def copy_of_template(self) -> Iterator[str]:
-        name = self.free.pop() if self.free else self._fresh_copy()
+        name, emptier = self.free.pop() if self.free else self._fresh_copy()
         try:
             yield self.url(name)
         finally:
-            if self._is_clean_again(name):
-                self.free.append(name)
+            if emptier.is_clean_again():
+                self.free.append((name, emptier))
             else:
+                emptier.connection.close()
                 self.drop(name)
 
-    def _fresh_copy(self) -> str:
-        name = f"forecourt_test_{os.getpid()}_{next(self.numbers)}"
+    def _fresh_copy(self) -> tuple[str, Emptier]:
+        name = f"{lending.COPIES}{os.getpid()}_{next(self.numbers)}"
         self.create(name, TEMPLATE)
-        self.shape = self.shape or self._shape(name)
-        return name
+        return name, Emptier.of_fresh_copy(plain(self.admin_url.set(database=name)))
 
-    def _shape(self, name: str) -> object:
-        with self._connected(name) as connection:
-            return connection.execute(SHAPE).fetchone()
-
-    def _is_clean_again(self, name: str) -> bool:
-        try:
-            with self._connected(name) as connection:
-                connection.execute(ALONE)
-                if connection.execute(SHAPE).fetchone() != self.shape:
-                    return False
-                connection.execute(EMPTY)
-        except psycopg.Error:  # no superuser on a given server, or nothing left to empty
-            return False
-        return True
-
-    def _connected(self, name: str) -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(plain(self.admin_url.set(database=name)), autocommit=True)
+    def close(self) -> None:
+        """Lets go of the copies that wait for another test."""
+        for _name, emptier in self.free:
+            emptier.connection.close()
 
     def _execute(self, command: sql.Composable) -> None:
         with psycopg.connect(plain(self.admin_url), autocommit=True) as connection:
