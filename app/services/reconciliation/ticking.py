@@ -8,6 +8,7 @@ vehicles have to be looked at.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -26,39 +27,43 @@ from app.services.sync.targets import Existing, load_existing
 from app.services.sync.work import Work, batch
 
 AT_ONCE: Final = 500
+_STANDING: Final = (
+    Difference.stream == STOCK,
+    Difference.status != "resolved",
+    Difference.taking_run_id.is_(None),
+)
 # A record's number → the row that came, None where the stored one is the same to the byte.
 Rows = Mapping[str, Row | None]
 
 
 def tick_off(work: Work, collected: Collected) -> None:
     """The hook of a sync, see `work.Ports.tick_off`. Harmless to repeat."""
-    differing = _standing(work, DIFFERING)
+    standing = _standing(work)
+    differing = standing[DIFFERING]
     for rows in _rows(work, collected, differing) if differing else ():
         with batch(work) as (session, _, __):
             alike = _alike(session, work, collected, rows)
             keeping.close(session, [differing[number] for number in alike], work.now)
-    there, here = _standing(work, THERE_ONLY), _standing(work, HERE_ONLY)
-    if there or here:
+    there = standing[THERE_ONLY]
+    if there or standing[HERE_ONLY]:
         with batch(work) as (session, _, __):
             found = _found(session, work, there, collected) + _shown(session, work, collected)
             keeping.close(session, found, work.now)
             keeping.close(session, _left(session), work.now, "gone")
 
 
-def _standing(work: Work, kind: str) -> dict[str, int]:
-    """The record's key → the id of its difference."""
+def _standing(work: Work) -> defaultdict[str, dict[str, int]]:
+    """Kind → the record's key → the id of its difference."""
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    query = select(Difference.kind, Difference.record_key, Difference.id).where(*_STANDING)
     with reading(work.dealership_id) as session:
-        rows = session.execute(_of_kind(kind, Difference.record_key, Difference.id))
-        return {row[0]: row[1] for row in rows}
+        for kind, key, difference_id in session.execute(query):
+            found[kind][key] = difference_id
+    return found
 
 
 def _of_kind(kind: str, *columns: Any) -> Select[Any]:
-    return select(*columns).where(
-        Difference.stream == STOCK,
-        Difference.kind == kind,
-        Difference.status != "resolved",
-        Difference.taking_run_id.is_(None),
-    )
+    return select(*columns).where(*_STANDING, Difference.kind == kind)
 
 
 def _of_target(work: Work) -> tuple[ColumnElement[bool], ...]:
