@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
 
 from app import create_app
-from app.db import reading
-from app.models import ExternalLink
 from app.simulator import RunningSimulator, running_simulator
 from tests.conftest import close, invented_settings
 from tests.services.leads.rig import MovableClock, SilentQueue, open_desk
@@ -42,12 +39,5 @@ def place(tmp_path: Path, database_url: str, simulator: RunningSimulator) -> Ite
 
 @pytest.fixture
 def numbers(place: Place) -> list[str]:
-    """The numbers of twelve vehicles that both sides have alike, in the order of the feed."""
-    assert place.sync().created == 12
-    with reading(place.id) as db:
-        query = select(ExternalLink.external_id).where(ExternalLink.stream == "stock")
-        found = list(db.scalars(query.order_by(ExternalLink.id)))
-    for number in found:
-        place.in_stock(number)
-    place.sync()
-    return found
+    """The numbers of twelve ordinary vehicles that both sides have alike."""
+    return place.settle()

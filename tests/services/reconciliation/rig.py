@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.db import reading, unit_of_work
 from app.jobs.sync import engine_ports
-from app.models import Difference, SyncRun, Vehicle
+from app.models import Difference, ExternalLink, SyncRun, Vehicle
 from app.parts import parts
 from app.services import manual_sync, vehicle_editing
 from app.services.reconciliation import acts, starting
@@ -73,6 +73,19 @@ class Place:
     def vehicle(self, number: str) -> Vehicle:
         (found,) = [car for car in self.desk.rows(Vehicle) if car.stock_number == number]
         return found
+
+    def settle(self) -> list[str]:
+        """Stock that both sides have alike, on the market and priced; its numbers in the order of
+        the feed. The simulator draws some without a price."""
+        self.sync()
+        links = [link for link in self.desk.rows(ExternalLink) if link.stream == "stock"]
+        numbers = [link.external_id for link in sorted(links, key=lambda link: link.id)]
+        for number in numbers:
+            self.in_stock(number)
+            if not self.vehicle(number).price_cents:
+                self.at_easycars(number, Price=31_990)
+        self.sync()
+        return numbers
 
     # -- differences ------------------------------------------------------------------------
 

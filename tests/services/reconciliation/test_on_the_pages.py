@@ -9,7 +9,7 @@ import pytest
 from flask import current_app
 from flask.testing import FlaskClient
 
-from app.models import SyncRun, Vehicle
+from app.models import SyncRun
 from tests import factories
 from tests.reading import words
 from tests.routes.test_vehicles import SeparateClient
@@ -27,11 +27,11 @@ def browser(place: Place) -> FlaskClient:
 
 def test_differences_are_found_acted_on_and_gone(place: Place, browser: FlaskClient) -> None:
     """A dearer one is taken, an edited one is listed and entered, a new one comes in by one."""
-    place.sync()
-    dearer, edited, *_ = sorted(car.stock_number for car in place.desk.rows(Vehicle))
+    dearer, edited, *_ = place.settle()
     place.at_easycars(dearer, Price=99_990)
     place.edit(edited, colour="Puce")
     [added] = place.stock("add", count=1)["added"]
+    place.in_stock(added)
     page = f"/d/{place.desk.place.slug}/reconciliation"
 
     def press(path: str = "", **form: Any) -> None:

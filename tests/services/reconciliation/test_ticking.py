@@ -40,7 +40,7 @@ def test_only_what_is_alike_is_resolved(place: Place, numbers: list[str]) -> Non
     """The feed brings one value; another goes back here, and its row comes as it was."""
     dearer, put_back, locked, half, held = numbers[:5]
     was, cost = place.vehicle(put_back).colour, place.vehicle(held).price_cents
-    place.at_easycars(dearer, Price=77_777)
+    place.at_easycars(dearer, Price=place.vehicle(dearer).price_cents / 100 + 1_000)
     place.edit(put_back, colour="Puce")
     place.edit(locked, keep=("colour",), colour="Puce")
     place.edit(half, keep=("colour", "body"), colour="Puce", body="Barge")
@@ -58,6 +58,8 @@ def test_only_what_is_alike_is_resolved(place: Place, numbers: list[str]) -> Non
 def test_what_only_one_side_had(place: Place, numbers: list[str]) -> None:
     """Brought by the sync, gone from EasyCars, sold here; the rest stays."""
     came, went = place.stock("add", count=2)["added"]
+    for number in (came, went):
+        place.in_stock(number)
     sold, kept = (
         vehicle(place.desk.place, source="Manual", stock_number=number) for number in ("H1", "H2")
     )
