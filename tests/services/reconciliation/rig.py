@@ -41,8 +41,8 @@ class Place:
         self.stock("set", stock_number=number, fields=fields)
 
     def in_stock(self, number: str) -> None:
-        """The simulator lists a few of its vehicles as sold."""
-        self.at_easycars(number, StockStatus="In Stock")
+        """The simulator lists a few of its vehicles as sold, and some in a second yard."""
+        self.at_easycars(number, StockStatus="In Stock", YardCode="100")
 
     # -- here -------------------------------------------------------------------------------
 
