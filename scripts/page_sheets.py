@@ -45,6 +45,7 @@ class Sheet:
         return self.address.format(**vars(found), **numbers)
 
 
+BULK = "vehicles/bulk?action=exclude&select=ticked&id={vehicle_number}"
 CONFLICTS = "review/conflicts/decide?all=1&take=easycars"
 HELD = "review/held/decide?run={run_number}&all=1&act=approve"
 DIFFERENCES = "reconciliation/decide?action=take&select=ticked&id={difference_number}"
@@ -68,7 +69,7 @@ GROUPS: Final[Sequence[tuple[str, Sequence[Sheet]]]] = (
         Sheet("vehicle-why", "Why is it so?", "{locked}/why/price_cents"),
         Sheet("vehicle-lifecycle", "Take a vehicle off the market", "{vehicle}/lifecycle"),
         Sheet("vehicle-unlock", "Take padlocks off a vehicle", "{locked}/unlock"),
-        Sheet("vehicles-bulk", "Change many vehicles", "vehicles/bulk?action=exclude&all=1"),
+        Sheet("vehicles-bulk", "Change many vehicles", BULK),
         Sheet("quality", "Data quality", "quality"),
         Sheet("duplicates", "Duplicates", "duplicates"),
         Sheet("duplicate", "Two vehicles side by side", "{pair}"),

@@ -43,7 +43,11 @@ VARIANTS = {
     "customer_merge.index": ("?tab=merged",),
     "conflicts.ask_conflicts": ("?all=1&take=local", "?all=1&take=easycars"),
     "review.ask_held": ("?run={run_id}&all=1&act=approve", "?run={run_id}&all=1&act=keep"),
-    "vehicle_bulk.ask": ("?action=exclude&all=1", "?action=lock&all=1", "?action=exclude"),
+    "vehicle_bulk.ask": (
+        "?action=exclude&select=ticked&id={vehicle_id}",
+        "?action=lock&select=ticked&id={vehicle_id}",
+        "?action=exclude",
+    ),
     "duplicates.index": ("?tab=merged", "?tab=dismissed"),
     "outside.index": ("?show=kept",),
     "undo.ask_item": ("?field=price_cents",),

@@ -97,7 +97,8 @@ def test_one_mail_says_what_was_found_and_none_when_nothing_was(sunday: Place) -
     for run_id in tick(sunday):
         assert sunday.execute(run_id).status == "success"
     assert mails(sunday) == []
-    sunday.stock("add", count=2)
+    for number in sunday.stock("add", count=2)["added"]:
+        sunday.in_stock(number)
     sunday.desk.clock.moment = DUE + timedelta(days=7)
     for run_id in tick(sunday):
         sunday.execute(run_id)
